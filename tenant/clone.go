@@ -65,6 +65,7 @@ func (r *ResourceServer) Clone() *ResourceServer {
 func (g *ClientGrant) Clone() *ClientGrant {
 	out := *g
 	out.Scope = slices.Clone(g.Scope)
+	out.Rest = cloneMap(g.Rest)
 	return &out
 }
 
@@ -72,6 +73,7 @@ func (g *ClientGrant) Clone() *ClientGrant {
 func (r *Role) Clone() *Role {
 	out := *r
 	out.Permissions = slices.Clone(r.Permissions)
+	out.Rest = cloneMap(r.Rest)
 	return &out
 }
 

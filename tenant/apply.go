@@ -76,6 +76,7 @@ func Plan(current *Config, f *File, opts ApplyOptions) (*Config, []Change, error
 		p.role(e)
 	}
 	p.next.Index()
+	p.defaults()
 	p.users()
 	if err := fileError(p.problems); err != nil {
 		return nil, nil, err
@@ -354,6 +355,20 @@ func (p *planner) role(e Entry[Role]) {
 	p.changed("role", after.Name, orNil(before), after)
 }
 
+// defaults checks what the settings refer to, once everything of the file is there.
+func (p *planner) defaults() {
+	if f := p.file.tenant.field("default_directory"); f != nil {
+		if name := p.next.Settings.DefaultDirectory; name != "" && p.next.ConnectionByName(name) == nil {
+			p.report(f.value.place, f.key, "there is no connection %q", name)
+		}
+	}
+	if f := p.file.tenant.field("default_audience"); f != nil {
+		if identifier := p.next.Settings.DefaultAudience; identifier != "" && p.next.ResourceServer(identifier) == nil {
+			p.report(f.value.place, f.key, "there is no API with the identifier %q", identifier)
+		}
+	}
+}
+
 func (p *planner) users() {
 	for _, u := range p.file.Users {
 		if p.next.ConnectionByName(u.Connection) == nil {
@@ -387,7 +402,8 @@ func document(noun any) map[string]any {
 
 // changedFields lists the paths at which two documents differ, sorted. What the struct keeps in rest goes by its own name.
 func changedFields(path string, before, after map[string]any) []string {
-	keys := maps.Clone(before)
+	keys := make(map[string]any, len(before)+len(after))
+	maps.Copy(keys, before)
 	maps.Copy(keys, after)
 	var changed []string
 	for _, key := range sortedKeys(keys) {

@@ -110,7 +110,7 @@ func tooDeep(text string) (place, bool) {
 		case '-', '?', ':', '&', '*', '!':
 			dashes++
 		}
-		if open > 10*maxDepth || dashes > 100*maxDepth {
+		if open > 10*maxDepth || dashes > 1000*maxDepth {
 			return at, true
 		}
 	}

@@ -176,6 +176,8 @@ type ClientGrant struct {
 	ClientID string   `json:"client_id" yaml:"client_id"`
 	Audience string   `json:"audience" yaml:"audience"`
 	Scope    []string `json:"scope" yaml:"scope"`
+	// Rest keeps settings this version does not act on.
+	Rest map[string]any `json:"rest,omitempty" yaml:"-"`
 }
 
 // Role is a named set of permissions.
@@ -184,6 +186,8 @@ type Role struct {
 	Name        string       `json:"name" yaml:"name"`
 	Description string       `json:"description,omitempty" yaml:"description"`
 	Permissions []Permission `json:"permissions,omitempty" yaml:"permissions"`
+	// Rest keeps settings this version does not act on.
+	Rest map[string]any `json:"rest,omitempty" yaml:"-"`
 }
 
 // Permission is one scope of one API.

@@ -13,7 +13,7 @@ type StoredKey struct {
 	// Certificate is a self-signed X.509 certificate for x5c, DER.
 	Certificate []byte    `json:"certificate"`
 	CreatedAt   time.Time `json:"created_at"`
-	// ActiveAt is when it begins to sign. Verifiers see it before.
+	// ActiveAt is when it began to sign; zero while it waits. Verifiers see it before.
 	ActiveAt time.Time `json:"active_at"`
 	// RetiredAt is when another key took over; zero while it signs or waits. It verifies until RemoveAt.
 	RetiredAt time.Time `json:"retired_at,omitzero"`

@@ -4,6 +4,7 @@
 package seal
 
 import (
+	"bytes"
 	"crypto/aes"
 	"crypto/cipher"
 	"crypto/hkdf"
@@ -25,7 +26,7 @@ var ErrOpen = errors.New("sealed value can't be opened with the keys of encrypti
 type Ring struct {
 	first string
 	aeads map[string]cipher.AEAD
-	root  []byte
+	roots [][]byte // as given to NewRing
 }
 
 // NewRing makes a ring of 32-byte keys; the first one seals.
@@ -33,7 +34,7 @@ func NewRing(keys ...[]byte) (*Ring, error) {
 	if len(keys) == 0 {
 		return nil, errors.New("an encryption key is needed")
 	}
-	r := &Ring{aeads: map[string]cipher.AEAD{}, root: keys[0]}
+	r := &Ring{aeads: map[string]cipher.AEAD{}}
 	for i, key := range keys {
 		if len(key) != KeySize {
 			return nil, fmt.Errorf("encryption key %d has %d bytes, not %d", i+1, len(key), KeySize)
@@ -49,6 +50,7 @@ func NewRing(keys ...[]byte) (*Ring, error) {
 		sum := sha256.Sum256(append([]byte("latchkey key id "), key...))
 		id := hex.EncodeToString(sum[:4])
 		r.aeads[id] = aead
+		r.roots = append(r.roots, bytes.Clone(key))
 		if i == 0 {
 			r.first = id
 		}
@@ -83,6 +85,21 @@ func (r *Ring) Open(sealed, place string) ([]byte, error) {
 
 // Derive returns a 32-byte key for another purpose than sealing stored values, the same on every node that has the ring.
 // It changes when the first key changes.
-func (r *Ring) Derive(purpose string) ([]byte, error) {
-	return hkdf.Key(sha256.New, r.root, nil, "latchkey "+purpose, KeySize)
+func (r *Ring) Derive(purpose string) ([]byte, error) { return derive(r.roots[0], purpose) }
+
+// DeriveAll returns what Derive returned or would return with each key of the ring in front, in the ring's order: make
+// new values with the first, and accept those of all, so that they survive a new key.
+func (r *Ring) DeriveAll(purpose string) ([][]byte, error) {
+	keys := make([][]byte, len(r.roots))
+	for i, root := range r.roots {
+		var err error
+		if keys[i], err = derive(root, purpose); err != nil {
+			return nil, err
+		}
+	}
+	return keys, nil
+}
+
+func derive(root []byte, purpose string) ([]byte, error) {
+	return hkdf.Key(sha256.New, root, nil, "latchkey "+purpose, KeySize)
 }

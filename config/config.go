@@ -27,8 +27,9 @@ type Config struct {
 	// Where short-lived state is kept: `redis://…`, `rediss://…`, `redis+sentinel://…` or `redis+cluster://…`. Empty: in
 	// the database.
 	Sessions Secret `key:"sessions"`
-	// Seals client secrets, upstream tokens and signing keys at rest: 32 bytes in base64. A comma-separated list is a key
-	// ring: the first key seals, all of them open. `latchkey serve` needs it, here or in `encryption_key_file`.
+	// Seals the tenant's configuration (with its client secrets) and the signing keys at rest: 32 bytes in base64. A
+	// comma-separated list is a key ring: the first key seals, all of them open. `latchkey serve` needs it, here or in
+	// `encryption_key_file`.
 	EncryptionKey Secret `key:"encryption_key"`
 	// File that holds the encryption key, or a key ring with one key a line.
 	EncryptionKeyFile string `key:"encryption_key_file"`

@@ -62,7 +62,8 @@ func (o *Outbox) Add(m Message) Message {
 func (o *Outbox) Messages() []Message {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	all := slices.Concat([]Message{}, o.ring[o.next:], o.ring[:o.next])
+	all := make([]Message, 0, len(o.ring))
+	all = append(append(all, o.ring[o.next:]...), o.ring[:o.next]...)
 	slices.Reverse(all)
 	return all
 }

@@ -1,0 +1,106 @@
+package dev
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// resource is a profile or API call with an access token.
+func (s *simulator) resource(c call, does role) {
+	token, err := bearerOf(c.r)
+	if err != nil {
+		s.dev.writeError(c.w, http.StatusBadRequest, "invalid_request", err.Error())
+		return
+	}
+	g, ok := s.tokens.get(token)
+	if !ok || !s.mayUse(g, c) {
+		s.refuseResource(c, refuseToken)
+		return
+	}
+	if does == roleUserinfo {
+		s.dev.writeJSON(c.w, http.StatusOK, byScope(g.upstream.profile(), g.scope))
+		return
+	}
+	if does == roleExtra && c.provider.key == "github" && !mayReadEmails(g.scope) {
+		s.refuseResource(c, refuseScope)
+		return
+	}
+	value, listed := g.upstream.Extra["GET https://"+c.address]
+	switch list, isList := value.([]any); {
+	case isList:
+		s.page(c, list)
+	case listed:
+		s.dev.writeJSON(c.w, http.StatusOK, value)
+	case does == roleExtra:
+		s.page(c, nil)
+	default:
+		s.dev.log.Warn("no simulated answer", "address", c.address)
+		s.refuseResource(c, refuseAddress)
+	}
+}
+
+// mayUse says whether a token is good at the address: at any host of the provider that issued it, and at any address that
+// the person's data lists.
+func (s *simulator) mayUse(g grant, c call) bool {
+	if g.provider == c.provider.key {
+		return true
+	}
+	_, listed := g.upstream.Extra["GET https://"+c.address]
+	return listed
+}
+
+// mayReadEmails: GitHub REST API, "List email addresses for the authenticated user" needs user:email, which user includes.
+func mayReadEmails(scope []string) bool {
+	return slices.Contains(scope, "user:email") || slices.Contains(scope, "user")
+}
+
+// bearerOf returns the access token of the header, of scheme Bearer or GitHub's token, else of the form or query
+// (RFC 6750 §2).
+func bearerOf(r *http.Request) (string, error) {
+	scheme, token, found := strings.Cut(r.Header.Get("Authorization"), " ")
+	if found && (strings.EqualFold(scheme, "Bearer") || strings.EqualFold(scheme, "token")) {
+		return strings.TrimSpace(token), nil
+	}
+	if err := r.ParseForm(); err != nil {
+		return "", errors.New("the form can't be read or is too long")
+	}
+	return r.Form.Get("access_token"), nil
+}
+
+func (s *simulator) refuseResource(c call, why refusal) {
+	a := c.provider.dialect.refusals[why]
+	if a.status == http.StatusUnauthorized {
+		c.w.Header().Set("WWW-Authenticate", fmt.Sprintf("Bearer error=%q, error_description=%q", "invalid_token", a.description))
+	}
+	s.dev.writeJSON(c.w, a.status, c.provider.dialect.shape(a))
+}
+
+// page answers with one page of a list and a Link header to the next (GitHub REST API, "Using pagination": 30 a page, 100
+// at most).
+func (s *simulator) page(c call, list []any) {
+	q := c.r.URL.Query()
+	size := min(positive(q.Get("per_page"), 30), 100)
+	number := positive(q.Get("page"), 1)
+	start := len(list)
+	if number-1 <= len(list)/size {
+		start = min((number-1)*size, len(list))
+	}
+	end := min(start+size, len(list))
+	if end < len(list) {
+		next := url.Values{"per_page": {strconv.Itoa(size)}, "page": {strconv.Itoa(number + 1)}}
+		c.w.Header().Set("Link", fmt.Sprintf("<https://%s?%s>; rel=%q", c.address, next.Encode(), "next"))
+	}
+	s.dev.writeJSON(c.w, http.StatusOK, append([]any{}, list[start:end]...))
+}
+
+func positive(text string, otherwise int) int {
+	if n, err := strconv.Atoi(text); err == nil && n > 0 {
+		return n
+	}
+	return otherwise
+}

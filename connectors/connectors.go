@@ -1,3 +1,12 @@
+// Package connectors asks identity providers, and our own databases, who a person is.
+//
+//	browser ── AuthURL ──▶ provider ── callback ──▶ Finish ─┐
+//	password ───────────────────────────────────▶ Verify ───┼─▶ Assertion ─▶ normalize ─▶ profilestore
+//	sign-up ──▶ Register ─▶ Registration (the caller stores it, then the person logs in)
+//
+// A connector is opened from a connection's configuration (registry.go lists all of them) and is asked for what it can do by
+// type assertion: [Redirect], [Password], [Registrar]. It verifies what a provider says and hands it on untouched as an
+// [Assertion]; it maps nothing and stores nothing. Everything outside is reached through [Outside].
 package connectors
 
 import (
@@ -77,6 +86,8 @@ type SignUp struct {
 	// Root holds given_name, family_name, name, nickname, picture.
 	Root         map[string]string
 	UserMetadata map[string]any
+	// ByAdmin: the Management API makes the person. A closed sign-up and the limits of its user_metadata don't apply.
+	ByAdmin bool
 }
 
 // Registration is an accepted sign-up in normal form.

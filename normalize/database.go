@@ -23,6 +23,28 @@ func databaseSources(in Input) []source {
 	return nil
 }
 
+// passwordlessSources reads a person who sent back a one-time code: "passwordless" holds the address or the number that
+// it went to, and the person's subject in _id.
+func passwordlessSources(in Input) []source {
+	given, ok := object(in.Extra["passwordless"])
+	if !ok {
+		return nil
+	}
+	subject := []string{"_id"}
+	return []source{{name: "extra.passwordless", claims: databaseClaims(given, BySignUp, subject), subject: subject}}
+}
+
+// codeReceived marks the address as verified: the code proves it.
+func codeReceived(d *draft, in Input) {
+	for address, flag := range map[string]string{"email": "email_verified", "phone_number": "phone_verified"} {
+		if c, there := d.claims[address]; there {
+			c.from = own
+			d.claims[address] = c
+			d.claims[flag] = claim{value: true, field: c.field, from: own}
+		}
+	}
+}
+
 // databaseClaims keeps what the writer may write, addresses and usernames in lower case, and the subject.
 func databaseClaims(given map[string]any, w Writer, subject []string) map[string]any {
 	kept := make(map[string]any, len(given))

@@ -13,8 +13,6 @@ type strategy struct {
 	numericSubject bool
 	// oidc: claims of restricted names are not mapped.
 	oidc bool
-	// database: the person's profile is kept here; addresses and usernames are stored in lower case.
-	database bool
 	// sources finds the provider's statements, best first. Nil: userinfo, then the ID token.
 	sources func(in Input) []source
 	// subject lists the keys that may hold the subject, best first. Nil: sub.
@@ -49,7 +47,9 @@ var strategies = [...]strategy{
 		ignore: []string{"created_at", "updated_at"}, adjust: githubEmails},
 	{name: "oidc", scoped: true, oidc: true, ignore: []string{"updated_at"}, adjust: attributeMap},
 	{name: "okta", scoped: true, oidc: true, ignore: []string{"updated_at"}, adjust: attributeMap},
-	{name: "auth0", database: true, sources: databaseSources, adjust: takeMetadata},
+	{name: "auth0", sources: databaseSources, adjust: takeMetadata},
+	{name: "email", sources: passwordlessSources, adjust: codeReceived},
+	{name: "sms", sources: passwordlessSources, adjust: codeReceived},
 	{name: "oauth2", social: true, scoped: true, ignore: []string{"updated_at"}},
 }
 
@@ -77,6 +77,9 @@ func defaultStrategy(name string) strategy {
 	enterprise := isEnterprise(name)
 	return strategy{name: name, social: !enterprise, scoped: enterprise, oidc: true, ignore: []string{"updated_at"}}
 }
+
+// IsSocial reports whether a connection's identities are social ones (identities[].isSocial).
+func IsSocial(c Connection) bool { return strategyOf(c).social }
 
 func isEnterprise(name string) bool {
 	switch name {

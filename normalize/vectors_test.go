@@ -35,7 +35,7 @@ type vector struct {
 }
 
 // built lists the strategies that have rows of their own here.
-var built = []string{"google-oauth2", "github", "oidc", "auth0"}
+var built = []string{"google-oauth2", "github", "oidc", "auth0", "email", "sms"}
 
 func TestVectors(t *testing.T) {
 	folder := os.Getenv("LATCHKEY_VECTORS")
@@ -61,7 +61,7 @@ func TestVectors(t *testing.T) {
 
 func (v vector) input() Input {
 	// Whoever signs a person up brings the new person's subject.
-	for _, kind := range []string{"signup", "post_users"} {
+	for _, kind := range []string{"signup", "post_users", "passwordless"} {
 		if given, ok := v.Upstream.Extra[kind].(map[string]any); ok {
 			given["_id"] = "64b5f0a1c2d3e4f5a6b7c8d9"
 		}

@@ -39,6 +39,9 @@ type Profile struct {
 	Handle string
 	// Transient holds attributes that options.non_persistent_attrs keeps out of the store. They still serve this login.
 	Transient map[string]any
+	// UserMetadata and AppMetadata are what the person gave at sign-up or an administrator with a new user. Identity
+	// providers never fill them.
+	UserMetadata, AppMetadata map[string]any
 	// Warnings are for people who configure the mapping: dropped reserved keys, wrong types, oversized profiles.
 	Warnings []string
 }
@@ -48,6 +51,8 @@ var (
 	ErrMissingSubject = errors.New("the profile has no subject")
 	// ErrSubjectMismatch: ID token and userinfo speak of different people (OpenID Connect Core §5.3.2).
 	ErrSubjectMismatch = errors.New("the ID token and the userinfo answer are about different subjects")
+	// ErrNotJSON: the input holds a value that decoding JSON with json.Number doesn't give, such as a float64.
+	ErrNotJSON = errors.New("the profile is not made of exact JSON values")
 	// ErrTooLarge: more than 1 MB.
 	ErrTooLarge = errors.New("the profile is larger than 1 MB")
 )

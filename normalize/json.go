@@ -1,0 +1,82 @@
+package normalize
+
+import (
+	"encoding/json"
+	"fmt"
+)
+
+// inputSize measures an input and refuses values that aren't exact JSON.
+func inputSize(in Input) (int, error) {
+	total := 0
+	for _, v := range [...]any{in.IDToken, in.Userinfo, in.Extra, in.FormPost} {
+		n, err := jsonSize(v)
+		if err != nil {
+			return 0, err
+		}
+		total += n
+	}
+	return total, nil
+}
+
+// jsonSize returns the length of v as compact JSON, not counting escapes.
+func jsonSize(v any) (int, error) {
+	switch v := v.(type) {
+	case nil, bool:
+		return 4, nil
+	case string:
+		return len(v) + 2, nil
+	case json.Number:
+		if !isNumber(string(v)) {
+			return 0, fmt.Errorf("%w: a number is malformed", ErrNotJSON)
+		}
+		return len(v), nil
+	case []any:
+		total := 2
+		for _, e := range v {
+			n, err := jsonSize(e)
+			if err != nil {
+				return 0, err
+			}
+			total += n + 1
+		}
+		return total, nil
+	case map[string]any:
+		total := 2
+		for key, e := range v {
+			n, err := jsonSize(e)
+			if err != nil {
+				return 0, err
+			}
+			total += len(key) + n + 4
+		}
+		return total, nil
+	}
+	return 0, fmt.Errorf("%w: a value has the type %T", ErrNotJSON, v)
+}
+
+// isNumber reports whether s is a JSON number (RFC 8259 §6).
+func isNumber(s string) bool {
+	if s == "" || s[0] != '-' && (s[0] < '0' || s[0] > '9') {
+		return false
+	}
+	return json.Valid([]byte(s))
+}
+
+// clone copies a decoded JSON value.
+func clone(v any) any {
+	switch v := v.(type) {
+	case map[string]any:
+		c := make(map[string]any, len(v))
+		for key, e := range v {
+			c[key] = clone(e)
+		}
+		return c
+	case []any:
+		c := make([]any, len(v))
+		for i, e := range v {
+			c[i] = clone(e)
+		}
+		return c
+	}
+	return v
+}

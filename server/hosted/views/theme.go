@@ -13,6 +13,7 @@ var (
 	black        = rgb{0, 0, 0}
 	lightSurface = white
 	darkSurface  = rgb{0x18, 0x1c, 0x22}
+	darkPage     = rgb{0x10, 0x13, 0x17}
 )
 
 // readable is the contrast that text needs (WCAG 2.2 §1.4.3, level AA).
@@ -94,16 +95,13 @@ func themeOf(b Brand) string {
 	}
 	if page, ok := parseColour(b.PageBackground); ok {
 		fmt.Fprintf(&light, "--page:%s;", page)
-		if textOn(page) == white {
-			fmt.Fprintf(&dark, "--page:%s;", page)
+		if textOn(page) != white {
+			page = darkPage
 		}
+		fmt.Fprintf(&dark, "--page:%s;", page)
 	}
 	if light.Len() == 0 {
 		return ""
 	}
-	css := ":root{" + light.String() + "}"
-	if dark.Len() > 0 {
-		css += "@media (prefers-color-scheme:dark){:root{" + dark.String() + "}}"
-	}
-	return css
+	return ":root{" + light.String() + "}@media (prefers-color-scheme:dark){:root{" + dark.String() + "}}"
 }

@@ -66,7 +66,7 @@ func TestTheme(t *testing.T) {
 		"bad colours": {Brand{Primary: "red;}", PageBackground: "url(//evil.example)"}, ""},
 		"yellow": {Brand{Primary: "#ffcc00"}, ":root{--primary:#ffcc00;--on-primary:#000000;--link:#8c7000;}" +
 			"@media (prefers-color-scheme:dark){:root{--primary:#ffcc00;--on-primary:#000000;--link:#ffcc00;}}"},
-		"light page": {Brand{PageBackground: "#FFFFFF"}, ":root{--page:#ffffff;}"},
+		"light page": {Brand{PageBackground: "#FFFFFF"}, ":root{--page:#ffffff;}@media (prefers-color-scheme:dark){:root{--page:#101317;}}"},
 		"dark page":  {Brand{PageBackground: "#001122"}, ":root{--page:#001122;}@media (prefers-color-scheme:dark){:root{--page:#001122;}}"},
 	} {
 		if got := themeOf(row.brand); got != row.want {
@@ -102,6 +102,9 @@ func TestStyleSheetColours(t *testing.T) {
 		surface := colour("surface")
 		if surface != scheme.surface {
 			t.Errorf("%s: surface is %s, theme.go has %s", name, surface, scheme.surface)
+		}
+		if page := colour("page"); name == "dark" && page != darkPage {
+			t.Errorf("the dark page is %s, theme.go has %s", page, darkPage)
 		}
 		for _, property := range []string{"text", "muted", "link", "danger", "success"} {
 			if got := contrast(colour(property), surface); got < readable {

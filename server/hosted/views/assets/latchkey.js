@@ -2,7 +2,8 @@
 (function () {
   'use strict';
 
-  // A form is sent once. Coming back to the page with the back button allows it again.
+  // A form is sent once. Coming back to the page allows it again, and so does an answer that never comes.
+  var patience = 10000; // milliseconds
   var sent = new WeakSet();
   document.addEventListener('submit', function (event) {
     var form = event.target;
@@ -13,6 +14,10 @@
     }
     sent.add(form);
     mark(form, true);
+    setTimeout(function () {
+      sent.delete(form);
+      mark(form, false);
+    }, patience);
   });
   window.addEventListener('pageshow', function (event) {
     if (!event.persisted) return;

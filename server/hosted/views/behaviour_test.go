@@ -82,6 +82,34 @@ func TestFieldsOfferWhatTheBrowserKnows(t *testing.T) {
 	}
 }
 
+func TestFieldsNeverStandForThePagesOwnInputs(t *testing.T) {
+	names := map[string]bool{
+		"favColor": true, "given_name": true, "address1": true, "_x": true,
+		"email": false, "username": false, "password": false, "state": false, "_csrf": false,
+		"": false, "a b": false, "a-b": false, "ä": false, `"`: false,
+	}
+	var fields []Field
+	for name, ok := range names {
+		if got := FieldNameUsable(name); got != ok {
+			t.Errorf("%q: got %v", name, got)
+		}
+		fields = append(fields, Field{Name: name, Type: FieldHidden, Value: "mine"})
+	}
+	v := newViews(t)
+	var signup, after bytes.Buffer
+	if err := v.Signup(&signup, SignupPage{Page: testPage(), Fields: fields}); err != nil {
+		t.Fatal(err)
+	}
+	if err := v.Fields(&after, FieldsPage{Page: testPage(), Fields: fields}); err != nil {
+		t.Fatal(err)
+	}
+	for _, page := range []string{signup.String(), after.String()} {
+		if n := strings.Count(page, `value="mine"`); n != 4 {
+			t.Errorf("%d fields are shown, want 4:\n%s", n, page)
+		}
+	}
+}
+
 func TestAssetsHaveNamesThatChangeWithThem(t *testing.T) {
 	v := newViews(t)
 	css, tag := CSS()

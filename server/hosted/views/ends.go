@@ -6,6 +6,7 @@ import "io"
 // consent: accept or decline.
 type ConsentPage struct {
 	Page
+	// Application is the name of the application; its client_id when it has none, as the question needs one.
 	Application string
 	// Account is whom the person is logged in as.
 	Account string

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -371,5 +372,34 @@ func (brokenWriter) Write([]byte) (int, error) { return 0, io.ErrClosedPipe }
 func TestAWriterThatFailsIsReported(t *testing.T) {
 	if err := newViews(t).Login(brokenWriter{}, LoginPage{}); err == nil {
 		t.Error("no error")
+	}
+}
+
+func TestPagesAreDrawnSideBySide(t *testing.T) {
+	v := newViews(t)
+	var wg sync.WaitGroup
+	for _, s := range states() {
+		want := drawn(t, v, s)
+		for range 4 {
+			wg.Go(func() {
+				var out bytes.Buffer
+				if err := s.draw(v, &out); err != nil || out.String() != want {
+					t.Errorf("%s: error %v, or another page than alone", s.name, err)
+				}
+			})
+		}
+	}
+	wg.Wait()
+}
+
+func BenchmarkLogin(b *testing.B) {
+	v := newViews(b)
+	p := LoginPage{Page: testPage(), Application: "Shop", Password: true, Providers: providers("GitHub", "Google"), SignupURL: "/u/signup"}
+	p.Brand.Primary = "#2453d6"
+	b.ReportAllocs()
+	for b.Loop() {
+		if err := v.Login(io.Discard, p); err != nil {
+			b.Fatal(err)
+		}
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"io"
 	"reflect"
 	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -106,8 +107,8 @@ func poisoned(t *testing.T, v *Views, value string) map[string]string {
 
 func poisonedFields(value string) []Field {
 	var out []Field
-	for _, kind := range []FieldType{FieldText, FieldSelect, FieldCheckbox, FieldHidden, FieldType(value)} {
-		f := Field{Name: string(kind), Label: value, Type: kind, Options: []Option{{value, value}}, Value: value, Pattern: value, Help: value, Error: value, Autocomplete: value}
+	for i, kind := range []FieldType{FieldText, FieldSelect, FieldCheckbox, FieldHidden, FieldType(value)} {
+		f := Field{Name: "f" + strconv.Itoa(i), Label: value, Type: kind, Options: []Option{{value, value}}, Value: value, Pattern: value, Help: value, Error: value, Autocomplete: value}
 		out = append(out, f)
 	}
 	return out

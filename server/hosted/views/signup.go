@@ -94,16 +94,44 @@ type Option struct{ Value, Label string }
 // FieldError is an entry of the summary at the top: the input's id and the sentence.
 type FieldError struct{ ID, Text string }
 
-// Signup draws the page that creates an account.
+// Signup draws the page that creates an account. Fields whose name isn't usable are left out, see [FieldNameUsable].
 func (v *Views) Signup(w io.Writer, p SignupPage) error {
 	p.Page = v.prepare(p.Page)
+	p.Fields = usable(p.Fields)
 	return v.render(w, "signup", p)
 }
 
-// Fields draws the page that asks for additional sign-up fields.
+// Fields draws the page that asks for additional sign-up fields. Fields whose name isn't usable are left out, see
+// [FieldNameUsable].
 func (v *Views) Fields(w io.Writer, p FieldsPage) error {
 	p.Page = v.prepare(p.Page)
+	p.Fields = usable(p.Fields)
 	return v.render(w, "fields", p)
+}
+
+// FieldNameUsable tells whether an additional sign-up field may have the name: letters, digits and underscores, and none
+// of the names that the form has already (Auth0: Lock ignores reserved names).
+func FieldNameUsable(name string) bool {
+	switch name {
+	case "", "email", "username", "password", "state", "_csrf":
+		return false
+	}
+	for _, c := range name {
+		if c != '_' && (c < '0' || c > '9') && (c < 'A' || c > 'Z') && (c < 'a' || c > 'z') {
+			return false
+		}
+	}
+	return true
+}
+
+func usable(fields []Field) []Field {
+	var out []Field
+	for _, f := range fields {
+		if FieldNameUsable(f.Name) {
+			out = append(out, f)
+		}
+	}
+	return out
 }
 
 // Errors are all errors tied to a field, in the order of the page.

@@ -85,6 +85,10 @@ func New(o Options) (*Views, error) {
 		if own, err = own.ParseFS(templateFiles, "templates/"+d.name+".html"); err != nil {
 			return nil, fmt.Errorf("page %s: %w", d.name, err)
 		}
+		// html/template checks the context of every value when a template is first executed; that shall be now.
+		if err := own.ExecuteTemplate(io.Discard, "page", d.data); err != nil {
+			return nil, fmt.Errorf("page %s: %w", d.name, err)
+		}
 		v.pages[d.name] = parsedPage{template: own, data: reflect.TypeOf(d.data)}
 	}
 	return v, nil

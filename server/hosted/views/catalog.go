@@ -25,25 +25,25 @@ type Key string
 
 // Texts that handlers ask for. Those with words in braces take them as pairs of name and value.
 const (
-	TextWrongPassword   Key = "login.error.wrong"        // unknown person, wrong password, blocked: all read the same
-	TextTooManyAttempts Key = "login.error.attempts"     // this address or person tried too often
-	TextProviderFailed  Key = "login.error.provider"     // {provider}
-	TextLoginDeclined   Key = "login.error.declined"     // {provider}: the person pressed cancel there
-	TextRequired        Key = "field.error.required"     // {label}
-	TextInvalid         Key = "field.error.invalid"      // {label}
-	TextTooLong         Key = "field.error.long"         // {label}, {max}
-	TextBadChoice       Key = "field.error.choice"       // {label}
-	TextBadEmail        Key = "signup.error.email"       //
-	TextBadUsername     Key = "signup.error.username"    // {min}, {max}
-	TextWeakPassword    Key = "signup.error.password"    //
-	TextPasswordMissing Key = "signup.error.no_password" //
-	TextUsernameMissing Key = "signup.error.no_username" //
-	TextUsernameTaken   Key = "signup.error.taken"       //
-	TextSignupFailed    Key = "signup.error.failed"      // says nothing about whether the account exists
-	TextSignupDisabled  Key = "signup.error.disabled"    //
-	TextEmailLabel      Key = "label.email"              //
-	TextUsernameLabel   Key = "label.username"           //
-	TextPasswordLabel   Key = "label.password"           //
+	TextWrongPassword   Key = "login.error.wrong"    // unknown person, wrong password, blocked: all read the same
+	TextTooManyAttempts Key = "login.error.attempts" // this address or person tried too often
+	TextProviderFailed  Key = "login.error.provider" // {provider}
+	TextLoginDeclined   Key = "login.error.declined" // {provider}: the person pressed cancel there
+	TextRequired        Key = "field.error.required" // {label}
+	TextInvalid         Key = "field.error.invalid"  // {label}
+	TextTooLong         Key = "field.error.long"     // {label}, {max}
+	TextBadChoice       Key = "field.error.choice"   // {label}
+	TextBadEmail        Key = "signup.error.email"
+	TextBadUsername     Key = "signup.error.username" // {min}, {max}
+	TextWeakPassword    Key = "signup.error.password"
+	TextPasswordMissing Key = "signup.error.no_password"
+	TextUsernameMissing Key = "signup.error.no_username"
+	TextUsernameTaken   Key = "signup.error.taken"
+	TextSignupFailed    Key = "signup.error.failed" // says nothing about whether the account exists
+	TextSignupDisabled  Key = "signup.error.disabled"
+	TextEmailLabel      Key = "label.email"
+	TextUsernameLabel   Key = "label.username"
+	TextPasswordLabel   Key = "label.password"
 )
 
 // Catalog holds the texts of all languages. It is immutable.

@@ -75,6 +75,10 @@ func (g grants) RevokeGrant(ctx context.Context, id string, expires time.Time) e
 	return g.db.transact(ctx, func(s *session) error { return g.revoke(ctx, s, id, micros(expires)) })
 }
 
+// remembered keeps the later end where an id was revoked before.
+const remembered = ` ON CONFLICT DO UPDATE SET
+	expires_at = iif(expires_at = 0 OR excluded.expires_at = 0, 0, max(expires_at, excluded.expires_at))`
+
 // revoke removes the grant and remembers its id until the later of expires and the grant's own end.
 func (g grants) revoke(ctx context.Context, s *session, id string, expires int64) error {
 	var end int64
@@ -85,9 +89,7 @@ func (g grants) revoke(ctx context.Context, s *session, id string, expires int64
 	case err != nil:
 		return err
 	}
-	_, err = run(ctx, s, `INSERT INTO revocations (tenant, grant_id, expires_at) VALUES (?, ?, ?)
-		ON CONFLICT DO UPDATE SET expires_at = iif(expires_at = 0 OR excluded.expires_at = 0, 0,
-			max(expires_at, excluded.expires_at))`,
+	_, err = run(ctx, s, "INSERT INTO revocations (tenant, grant_id, expires_at) VALUES (?, ?, ?)"+remembered,
 		g.name, id, later(expires, end))
 	return err
 }
@@ -114,7 +116,7 @@ func (g grants) RevokeGrantsOf(ctx context.Context, userID, clientID string) (in
 	var revoked int64
 	err := g.db.transact(ctx, func(s *session) error {
 		_, err := run(ctx, s, `INSERT INTO revocations (tenant, grant_id, expires_at)
-			SELECT tenant, id, expires_at FROM grants`+where+` ON CONFLICT DO NOTHING`, args...)
+			SELECT tenant, id, expires_at FROM grants`+where+remembered, args...)
 		if err != nil {
 			return err
 		}

@@ -10,6 +10,7 @@ import (
 	"github.com/latchkey-id/latchkey/internal/seal"
 	"github.com/latchkey-id/latchkey/profilestore"
 	users "github.com/latchkey-id/latchkey/profilestore/storetest"
+	grants "github.com/latchkey-id/latchkey/sessions/storetest"
 )
 
 func testRing(t testing.TB, fill byte) *seal.Ring {
@@ -48,6 +49,15 @@ func TestStores(t *testing.T) {
 			users.Run(t, func(t *testing.T) (profilestore.Store, profilestore.Store) {
 				a, b := tenants(t, time.Now)
 				return a.Users(), b.Users()
+			})
+		})
+		t.Run(name+"/sessions", func(t *testing.T) {
+			stores := func(t *sqlite.Tenant) grants.Stores {
+				return grants.Stores{Ephemeral: t.Ephemeral(), Grants: t.Grants(), Purger: t.Purger()}
+			}
+			grants.Run(t, func(t *testing.T, now func() time.Time) (grants.Stores, grants.Stores) {
+				a, b := tenants(t, now)
+				return stores(a), stores(b)
 			})
 		})
 	}

@@ -39,7 +39,7 @@ func (s *Service) merge(ctx context.Context, a connectors.Assertion, p normalize
 	}
 	raw.At = s.Now()
 	rules := profilestore.MergeContext{
-		Connection: profilestore.ConnectionOf(mapped(a.Connection), p.IsSocial), Now: s.Now(), IP: from.IP,
+		Connection: profilestore.ConnectionOf(mapped(a.Connection)), Now: s.Now(), IP: from.IP,
 		Raw: raw, AvatarBase: s.Avatars,
 	}
 	var user *profilestore.User

@@ -58,7 +58,7 @@ func (s *Service) create(ctx context.Context, conn *tenant.Connection, kind stri
 		return nil, err
 	}
 	user := profilestore.New(profile, profilestore.MergeContext{
-		Connection: profilestore.ConnectionOf(mapped(conn), profile.IsSocial), Now: s.Now(), AvatarBase: s.Avatars, Source: by,
+		Connection: profilestore.ConnectionOf(mapped(conn)), Now: s.Now(), AvatarBase: s.Avatars, Source: by,
 	})
 	user.Identities[0].PasswordHash = hash
 	err = s.Users.Write(ctx, func(tx profilestore.Tx) error {

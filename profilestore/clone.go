@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"slices"
 	"time"
 )
 
@@ -23,6 +24,7 @@ func (u *User) Clone() *User {
 	c.LastLogin = clonePointer(u.LastLogin)
 	c.LastPasswordReset = clonePointer(u.LastPasswordReset)
 	c.Provenance = maps.Clone(u.Provenance)
+	c.Consents = slices.Clone(u.Consents)
 	if u.Identities != nil {
 		c.Identities = make([]Identity, len(u.Identities))
 		for i, identity := range u.Identities {

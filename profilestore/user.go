@@ -28,6 +28,16 @@ type User struct {
 	LoginsCount       int64                 `json:"logins_count,omitempty"`
 	LastPasswordReset *time.Time            `json:"last_password_reset,omitempty"`
 	Provenance        map[string]Provenance `json:"provenance,omitempty"`
+	// Consents are what the person let third-party clients do (Auth0: User Consent and Third-Party Applications).
+	Consents []Consent `json:"consents,omitempty"`
+}
+
+// Consent is the person's agreement that a client may have scopes of an API ("": only the claims about the person).
+type Consent struct {
+	ClientID string    `json:"client_id"`
+	Audience string    `json:"audience,omitempty"`
+	Scope    []string  `json:"scope"`
+	At       time.Time `json:"at"`
 }
 
 // Identity is one way into a user's account: a subject at a connection. The pair (Connection, SubjectString) belongs to

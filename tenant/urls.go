@@ -209,3 +209,27 @@ func wildcardProblem(p urlParts) string {
 	}
 	return ""
 }
+
+// AllowsOrigin tells whether pages of the origin may read answers meant for the client: its allowed_origins, and the
+// origins of its callbacks (Auth0: Set Up CORS).
+func AllowsOrigin(c *Client, origin string) bool {
+	if MatchOrigin(c.AllowedOrigins, origin) {
+		return true
+	}
+	for _, callback := range c.Callbacks {
+		if of := OriginOf(callback); of != "" && MatchOrigin([]string{of}, origin) {
+			return true
+		}
+	}
+	return false
+}
+
+// AnyAllowsOrigin tells whether some client allows the origin: all that is known when a browser asks before a request.
+func (c *Config) AnyAllowsOrigin(origin string) bool {
+	for _, client := range c.Clients {
+		if AllowsOrigin(client, origin) {
+			return true
+		}
+	}
+	return false
+}

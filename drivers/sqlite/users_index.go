@@ -137,11 +137,11 @@ func (tx *usersTx) taken(ctx context.Context, userID, text string, row ...any) (
 	return owner != userID, err
 }
 
-func takenError(kind string) error {
+func takenError(kind profilestore.LoginKind) error {
 	switch kind {
-	case "username":
+	case profilestore.LoginUsername:
 		return profilestore.ErrUsernameTaken
-	case "phone":
+	case profilestore.LoginPhone:
 		return profilestore.ErrPhoneTaken
 	default:
 		return profilestore.ErrEmailTaken

@@ -120,10 +120,10 @@ func (s *Surface) loginSubmit(w http.ResponseWriter, r *http.Request) error {
 	case err == nil:
 		return s.logIn(w, r, f, result)
 	case errors.Is(err, connectors.ErrWrongCredentials), errors.Is(err, login.ErrBlocked):
-		return s.showLogin(w, r, f, http.StatusUnauthorized, username, "error.wrong_credentials")
+		return s.showLogin(w, r, f, http.StatusUnauthorized, username, views.TextWrongPassword)
 	case errors.Is(err, connectors.ErrBusy):
 		w.Header().Set("Retry-After", "2")
-		return s.showLogin(w, r, f, http.StatusServiceUnavailable, username, "error.busy")
+		return s.showLogin(w, r, f, http.StatusServiceUnavailable, username, views.TextBusy)
 	}
 	failure, known := failureOf(err)
 	if !known {

@@ -60,7 +60,7 @@ func (s *Surface) signupSubmit(w http.ResponseWriter, r *http.Request) error {
 		value, problem := fieldValue(field, params)
 		form.values[field.Name] = value
 		if problem != "" {
-			form.errors[field.Name] = s.Pages.Views.Catalog().Text(lang, problem, "field", field.Label)
+			form.errors[field.Name] = s.Pages.Views.Catalog().Text(lang, problem, "label", field.Label)
 		}
 		field.Put(&in.Root, &in.UserMetadata, value)
 	}
@@ -96,9 +96,9 @@ func fieldValue(field tenant.SignupField, params web.Params) (value string, prob
 	}
 	switch {
 	case field.Required && (value == "" || field.Type == "checkbox" && value == "false"):
-		return value, "error.required"
+		return value, views.TextRequired
 	case value != "" && !field.Accepts(value):
-		return value, "error.pattern"
+		return value, views.TextInvalid
 	}
 	return value, ""
 }
@@ -109,16 +109,16 @@ func (s *Surface) explain(form *signupForm, lang string, err error) bool {
 	var refused *connectors.SignUpError
 	switch {
 	case errors.Is(err, profilestore.ErrEmailTaken), errors.Is(err, profilestore.ErrPhoneTaken):
-		form.errors["email"] = text("error.email_taken")
+		form.errors[""] = text(views.TextSignupFailed)
 	case errors.Is(err, profilestore.ErrUsernameTaken):
-		form.errors["username"] = text("error.username_taken")
+		form.errors["username"] = text(views.TextUsernameTaken)
 	case errors.Is(err, connectors.ErrBusy):
-		form.errors[""] = text("error.busy")
+		form.errors[""] = text(views.TextBusy)
 	case errors.As(err, &refused):
 		form.errors[refused.Field] = refused.Message
 		if description, ok := refused.Description.(passwords.Description); ok {
 			form.strength = &description
-			form.errors["password"] = text("error.password_weak")
+			form.errors["password"] = text(views.TextWeakPassword)
 		}
 	default:
 		return false

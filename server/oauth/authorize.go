@@ -44,11 +44,13 @@ func (s *Surface) proveTarget(r *http.Request) (*request, error) {
 		}
 	}
 	if !tenant.MatchCallback(q.client.Callbacks, q.RedirectURI) {
-		return nil, &Error{Status: http.StatusForbidden, Code: "unauthorized_client",
-			Description: "Callback URL mismatch. URL is not in the list of allowed callback URLs"}
+		return nil, errCallback
 	}
 	return q, nil
 }
+
+var errCallback = &Error{Status: http.StatusForbidden, Code: "unauthorized_client",
+	Description: "Callback URL mismatch. URL is not in the list of allowed callback URLs"}
 
 func authorizeParams(r *http.Request) (web.Params, error) {
 	if r.Method == http.MethodPost {

@@ -162,11 +162,17 @@ func personClaims(user *profilestore.User, scope []string, custom map[string]any
 	standard := normalize.StandardClaims(user.ID, user.Root, user.UpdatedAt, scope)
 	allowed := make(map[string]any, len(custom))
 	for name, value := range custom {
-		if normalize.ClaimAllowed(name, scope) {
+		if claimAllowed(name, scope) {
 			allowed[name] = value
 		}
 	}
 	return tokens.MergeCustom(standard, allowed)
+}
+
+// claimAllowed: a custom claim with a standard name needs the standard's scope; others need none.
+func claimAllowed(name string, scope []string) bool {
+	needed := tokens.ClaimScope(name)
+	return needed == "" || slices.Contains(scope, needed)
 }
 
 // refreshPolicy reads a client's refresh-token settings.

@@ -98,7 +98,7 @@ type endSessionRequest struct {
 // oidcLogout answers /oidc/logout (OpenID Connect RP-Initiated Logout). Where the hints don't prove that the app speaks of
 // this browser's session, the person is asked first: anybody could have sent them here.
 func (s *Surface) oidcLogout(w http.ResponseWriter, r *http.Request) error {
-	params, err := authorizeParams(r)
+	params, err := logoutRequest(r)
 	if err != nil {
 		return err
 	}
@@ -120,11 +120,29 @@ func (s *Surface) oidcLogout(w http.ResponseWriter, r *http.Request) error {
 	if q.target == "" {
 		nonce := web.Nonce()
 		web.PagePolicy{Nonce: nonce}.Apply(w)
-		return s.Pages.LoggedOut(w, views.LoggedOutPage{Page: s.page(r, nonce, params.String("ui_locales"))})
+		return s.Pages.Views.LoggedOut(w, views.LoggedOutPage{Page: s.Pages.Base(r, nonce, params.String("ui_locales"))})
 	}
 	w.Header().Set("Location", q.target)
 	w.WriteHeader(http.StatusSeeOther)
 	return nil
+}
+
+// logoutRequest reads the query or the form. The confirmation page posts its answer to the address that asked, so both are
+// there then.
+func logoutRequest(r *http.Request) (web.Params, error) {
+	query, err := web.Query(r)
+	if err != nil || r.Method != http.MethodPost {
+		return query, err
+	}
+	body, err := web.Body(r)
+	if err != nil {
+		return nil, err
+	}
+	if body.String("logout") == "" {
+		return body, nil
+	}
+	query["logout"], query["_csrf"] = body["logout"], body["_csrf"]
+	return query, nil
 }
 
 func (s *Surface) checkEndSession(p web.Params) (*endSessionRequest, error) {
@@ -199,19 +217,20 @@ func (s *Surface) hintsAtSession(r *http.Request, q *endSessionRequest) (bool, e
 
 // confirmed checks the answer of the confirmation page: its token is bound to the browser's cookie.
 func (s *Surface) confirmed(r *http.Request, p web.Params) bool {
-	return p.String("confirm") == "yes" && s.Pages.CheckCSRF(s.Cookies.Get(r, web.BrowserCookie), "oidc/logout", p.String("_csrf"))
+	return p.String("logout") == "yes" && s.Pages.CheckCSRF(s.Cookies.Get(r, web.BrowserCookie), "oidc/logout", p.String("_csrf"))
 }
 
 func (s *Surface) askLogout(w http.ResponseWriter, r *http.Request, q *endSessionRequest) error {
 	nonce := web.Nonce()
 	browser := s.Cookies.Browser(w, r)
 	web.PagePolicy{Nonce: nonce, LeadsElsewhere: true}.Apply(w)
-	page := views.LogoutConfirmPage{Page: s.page(r, nonce, q.params.String("ui_locales"))}
-	page.CSRF = s.Pages.CSRF(browser, "oidc/logout")
+	values := url.Values{}
 	for _, name := range []string{"id_token_hint", "logout_hint", "post_logout_redirect_uri", "client_id", "state", "ui_locales"} {
 		if v := q.params.String(name); v != "" {
-			page.Fields = append(page.Fields, views.HiddenField{Name: name, Value: v})
+			values.Set(name, v)
 		}
 	}
-	return s.Pages.LogoutConfirm(w, page)
+	page := views.LogoutPage{Page: s.Pages.Base(r, nonce, q.params.String("ui_locales")), Action: "/oidc/logout?" + values.Encode()}
+	page.CSRF = s.Pages.CSRF(browser, "oidc/logout")
+	return s.Pages.Views.LogoutConfirm(w, page)
 }

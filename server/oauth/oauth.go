@@ -19,7 +19,7 @@ import (
 	"github.com/latchkey-id/latchkey/audit"
 	"github.com/latchkey-id/latchkey/login"
 	"github.com/latchkey-id/latchkey/profilestore"
-	"github.com/latchkey-id/latchkey/server/views"
+	"github.com/latchkey-id/latchkey/server/page"
 	"github.com/latchkey-id/latchkey/server/web"
 	"github.com/latchkey-id/latchkey/sessions"
 	"github.com/latchkey-id/latchkey/tenant"
@@ -40,7 +40,7 @@ type Surface struct {
 	Keys         *tokens.Keyring
 	Opaque       *tokens.Opaque
 	Audit        *audit.Log
-	Pages        *views.Views
+	Pages        *page.Kit
 	Cookies      web.Cookies
 	Now          func() time.Time
 }
@@ -80,14 +80,8 @@ func (s *Surface) Routes(r chi.Router) {
 // nothing stands behind routes that the CORS middleware answers.
 func nothing(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) }
 
-// anyClientAllows tells whether some client lists the origin: all that is known when a browser asks before a request.
 func (s *Surface) anyClientAllows(origin string) bool {
-	for _, c := range s.Tenant.Current().Clients {
-		if tenant.AllowsOrigin(c, origin) {
-			return true
-		}
-	}
-	return false
+	return s.Tenant.Current().AnyAllowsOrigin(origin)
 }
 
 // holdOrigin keeps the answer from a page whose origin is not one of this client's.

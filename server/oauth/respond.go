@@ -5,6 +5,7 @@ import (
 	"net/url"
 	"strings"
 
+	"github.com/latchkey-id/latchkey/server/page"
 	"github.com/latchkey-id/latchkey/server/views"
 	"github.com/latchkey-id/latchkey/server/web"
 	"github.com/latchkey-id/latchkey/sessions"
@@ -65,11 +66,11 @@ func (a answer) encode() string {
 func (s *Surface) formPost(w http.ResponseWriter, r *http.Request, q sessions.AuthorizeRequest, a answer) error {
 	nonce := web.Nonce()
 	web.PagePolicy{Nonce: nonce, LeadsElsewhere: true}.Apply(w)
-	fields := make([]views.HiddenField, len(a))
+	values := make([]views.Value, len(a))
 	for i, kv := range a {
-		fields[i] = views.HiddenField{Name: kv[0], Value: kv[1]}
+		values[i] = views.Value{Name: kv[0], Value: kv[1]}
 	}
-	return s.Pages.FormPost(w, views.FormPostPage{Page: s.page(r, nonce, q.UILocales), Action: q.RedirectURI, Fields: fields})
+	return s.Pages.Views.FormPost(w, views.FormPostPage{Page: s.Pages.Base(r, nonce, q.UILocales), URL: q.RedirectURI, Values: values})
 }
 
 // webMessage answers with a script that posts the answer to the page that framed or opened us, and to no other origin.
@@ -77,11 +78,11 @@ func (s *Surface) webMessage(w http.ResponseWriter, r *http.Request, q sessions.
 	nonce := web.Nonce()
 	origin := tenant.OriginOf(q.RedirectURI)
 	web.PagePolicy{Nonce: nonce, FrameAncestors: []string{origin}}.Apply(w)
-	response := make(map[string]string, len(a))
+	response := make(map[string]any, len(a))
 	for _, kv := range a {
 		response[kv[0]] = kv[1]
 	}
-	return s.Pages.WebMessage(w, views.WebMessagePage{Page: s.page(r, nonce, q.UILocales), TargetOrigin: origin, Response: response})
+	return s.Pages.Views.WebMessage(w, views.WebMessagePage{Page: s.Pages.Base(r, nonce, q.UILocales), TargetOrigin: origin, Response: response})
 }
 
 // deliverError tells the app what went wrong (RFC 6749 §4.1.2.1).
@@ -97,43 +98,16 @@ func (s *Surface) deliverError(w http.ResponseWriter, r *http.Request, q session
 // errorPage shows an error to the person where no app may be told.
 func (s *Surface) errorPage(w http.ResponseWriter, r *http.Request, err error) {
 	e := logged(r, asError(err))
-	if target := s.operatorsErrorPage(r, e); target != "" {
-		http.Redirect(w, r, target, http.StatusFound)
-		return
+	kind := views.ErrorRequest
+	switch {
+	case err == errTransaction:
+		kind = views.ErrorExpired
+	case e == errCallback:
+		kind = views.ErrorCallback
+	case e.Status >= http.StatusInternalServerError:
+		kind = views.ErrorInternal
+	case e.Code == "access_denied" || e.Code == "unauthorized":
+		kind = views.ErrorDenied
 	}
-	nonce := web.Nonce()
-	web.PagePolicy{Nonce: nonce}.Apply(w)
-	w.WriteHeader(e.Status)
-	page := views.ErrorPage{Page: s.page(r, nonce, ""), Code: e.Code, Description: e.Description, Reference: web.RequestID(r)}
-	if err := s.Pages.Error(w, page); err != nil {
-		web.Log(r).Error("error page can't be rendered", "error", err)
-	}
-}
-
-// operatorsErrorPage is the tenant's own error page, if it has one (Auth0: Custom Error Pages).
-func (s *Surface) operatorsErrorPage(r *http.Request, e *Error) string {
-	settings := s.Tenant.Current().Settings
-	if settings.ErrorPage == nil || settings.ErrorPage.URL == "" {
-		return ""
-	}
-	target, err := url.Parse(settings.ErrorPage.URL)
-	if err != nil {
-		return ""
-	}
-	query := target.Query()
-	for name, value := range map[string]string{
-		"client_id": r.URL.Query().Get("client_id"), "connection": r.URL.Query().Get("connection"),
-		"error": e.Code, "error_description": e.Description, "tracking": web.RequestID(r),
-	} {
-		if value != "" {
-			query.Set(name, value)
-		}
-	}
-	target.RawQuery = query.Encode()
-	return target.String()
-}
-
-// page is the part that all pages share.
-func (s *Surface) page(r *http.Request, nonce, locales string) views.Page {
-	return s.Pages.Base(r, s.Tenant.Current().Settings, nonce, locales)
+	s.Pages.Error(w, r, page.Problem{Status: e.Status, Kind: kind, Code: e.Code, Description: e.Description})
 }

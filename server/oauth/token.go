@@ -83,9 +83,6 @@ func (s *Surface) authenticateClient(r *http.Request, p web.Params) (*tenant.Cli
 	if err != nil {
 		return nil, err
 	}
-	if id == "" && p.String("client_assertion") != "" {
-		id = tokens.AssertionSubject(p.String("client_assertion"))
-	}
 	if id == "" {
 		return nil, &Error{Status: http.StatusUnauthorized, Code: "invalid_client", Description: "Missing client_id"}
 	}
@@ -139,9 +136,9 @@ func (s *Surface) checkAssertion(r *http.Request, client *tenant.Client, kind, a
 	if kind != assertionType || !usesKeys(client) {
 		return failure
 	}
-	var keys []string
+	var keys []tokens.ClientKey
 	for _, credential := range client.Authentication.PrivateKeyJWT.Credentials {
-		keys = append(keys, credential.PEM)
+		keys = append(keys, tokens.ClientKey{PEM: credential.PEM, Alg: credential.Alg})
 	}
 	jti, expires, err := tokens.VerifyClientAssertion(assertion, keys, client.ID, s.Issuer, s.Now())
 	if err != nil {

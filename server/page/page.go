@@ -74,7 +74,8 @@ func (k *Kit) Error(w http.ResponseWriter, r *http.Request, p Problem) {
 	web.PagePolicy{Nonce: nonce}.Apply(w)
 	w.WriteHeader(p.Status)
 	err := k.Views.Error(w, views.ErrorPage{
-		Page: k.Base(r, nonce, ""), Kind: p.Kind, Detail: p.Description, Reference: web.RequestID(r), RestartURL: p.RestartURL,
+		Page: k.Base(r, nonce, ""), Kind: p.Kind, Code: p.Code, Description: p.Description,
+		Reference: web.RequestID(r), RestartURL: p.RestartURL, SupportURL: k.Tenant.Current().Settings.SupportURL,
 	})
 	if err != nil {
 		web.Log(r).Error("error page can't be shown", "error", err)

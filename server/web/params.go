@@ -1,6 +1,7 @@
 package web
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"io"
@@ -92,7 +93,7 @@ func JSON(r *http.Request) (Params, error) {
 	if err != nil {
 		return nil, err
 	}
-	object, err := strictjson.DecodeObject(raw, MaxDepth)
+	object, err := strictjson.DecodeObject(bytes.NewReader(raw), int64(len(raw)), MaxDepth)
 	if err != nil {
 		return nil, Bad("The body is not an acceptable JSON object: %v", err)
 	}

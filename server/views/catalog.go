@@ -27,6 +27,7 @@ type Key string
 const (
 	TextWrongPassword   Key = "login.error.wrong"    // unknown person, wrong password, blocked: all read the same
 	TextTooManyAttempts Key = "login.error.attempts" // this address or person tried too often
+	TextBusy            Key = "login.error.busy"     // too many password checks at once
 	TextProviderFailed  Key = "login.error.provider" // {provider}
 	TextLoginDeclined   Key = "login.error.declined" // {provider}: the person pressed cancel there
 	TextRequired        Key = "field.error.required" // {label}

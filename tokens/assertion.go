@@ -25,10 +25,10 @@ type ClientKey struct {
 
 // VerifyClientAssertion checks the JWT with which a client proves itself at the token endpoint (private_key_jwt, RFC 7523
 // §3) against the client's registered keys. issuer is this server's, with its trailing slash; its token endpoint is an
-// audience as well. The result is what the caller needs to accept it only once: it must not see this jti again before
-// exp. Errors: ErrInvalid, ErrExpired.
+// audience as well. The result is what the caller needs to accept it only once: it refuses this client's jti until then.
+// Errors: ErrInvalid, ErrExpired.
 func VerifyClientAssertion(assertion string, keys []ClientKey, clientID, issuer string, now time.Time) (
-	jti string, exp time.Time, err error,
+	jti string, until time.Time, err error,
 ) {
 	claims, err := verifyByClientKeys(assertion, keys)
 	if err != nil {
@@ -43,7 +43,7 @@ func VerifyClientAssertion(assertion string, keys []ClientKey, clientID, issuer 
 	if err := checkTimes(claims, now, assertionSkew); err != nil {
 		return "", time.Time{}, err
 	}
-	exp, _ = claimTime(claims["exp"])
+	exp, _ := claimTime(claims["exp"])
 	if exp.After(now.Add(assertionLifetime + assertionSkew)) {
 		return "", time.Time{}, invalid("exp is too far ahead")
 	}
@@ -51,7 +51,7 @@ func VerifyClientAssertion(assertion string, keys []ClientKey, clientID, issuer 
 	if jti == "" || len(jti) > maxJTI {
 		return "", time.Time{}, invalid("jti is missing or too long")
 	}
-	// Within the skew the assertion is good for a moment after exp, so that long it has to be remembered.
+	// The skew lets the assertion live a moment longer than exp; so long its jti has to be remembered.
 	return jti, exp.Add(assertionSkew), nil
 }
 

@@ -223,8 +223,8 @@ func keySet(keys []*key) []byte {
 func signingKey(keys []StoredKey, alg string) int {
 	found := -1
 	for i, k := range keys {
-		signs := k.Alg == alg && !k.ActiveAt.IsZero() && k.RetiredAt.IsZero() && k.RevokedAt.IsZero()
-		if signs && (found < 0 || k.ActiveAt.After(keys[found].ActiveAt)) {
+		active := k.Alg == alg && !k.ActiveAt.IsZero() && k.RetiredAt.IsZero() && k.RevokedAt.IsZero()
+		if active && (found < 0 || k.ActiveAt.After(keys[found].ActiveAt)) {
 			found = i
 		}
 	}

@@ -45,9 +45,12 @@ type fakeProvider struct {
 	basic   *url.Userinfo // of the last POST
 }
 
+// rsaKey is one key for all tests, as making one is slow.
+var rsaKey = sync.OnceValues(func() (*rsa.PrivateKey, error) { return rsa.GenerateKey(rand.Reader, 2048) })
+
 func newProvider(t *testing.T) *fakeProvider {
 	t.Helper()
-	key, err := rsa.GenerateKey(rand.Reader, 2048)
+	key, err := rsaKey()
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -61,7 +61,7 @@ func (s *Surface) showLogin(w http.ResponseWriter, r *http.Request, f *flow, sta
 		Username: username, Providers: s.providers(r, f),
 	}
 	if db != nil {
-		p.Identifier = identifierOf(db)
+		p.Identifier = s.identifier(db)
 		p.PasswordLastUsed = s.Cookies.Get(r, web.LastCookie) == db.Name
 		if !db.Bool("disable_signup", false) {
 			p.SignupURL = f.path("/u/signup")
@@ -73,11 +73,30 @@ func (s *Surface) showLogin(w http.ResponseWriter, r *http.Request, f *flow, sta
 	return s.Pages.Views.Login(w, p)
 }
 
-func identifierOf(db *tenant.Connection) views.Identifier {
-	if db.UsernameMode() == tenant.UsernameOff {
+// identifier is what people of the database type to say who they are.
+func (s *Surface) identifier(db *tenant.Connection) views.Identifier {
+	connector := s.databaseConnector(db)
+	if connector == nil {
 		return views.IdentifierEmail
 	}
-	return views.IdentifierEither
+	asked, _ := connector.Username()
+	switch {
+	case !asked:
+		return views.IdentifierEmail
+	case connector.EmailIdentifies():
+		return views.IdentifierEither
+	}
+	return views.IdentifierUsername
+}
+
+// databaseConnector is the connector of a database, or nil where its options are broken; the log-in itself says so then.
+func (s *Surface) databaseConnector(db *tenant.Connection) *connectors.Database {
+	opened, err := s.Connectors.Get(db)
+	if err != nil {
+		return nil
+	}
+	database, _ := opened.(*connectors.Database)
+	return database
 }
 
 // providers are the buttons. An app that asked for one connection gets no others.
@@ -88,7 +107,7 @@ func (s *Surface) providers(r *http.Request, f *flow) []views.Provider {
 	last := s.Cookies.Get(r, web.LastCookie)
 	var list []views.Provider
 	for _, conn := range f.config.ConnectionsFor(f.client.ID) {
-		if conn.Strategy == tenant.StrategyDatabase || conn.ShowAsButton != nil && !*conn.ShowAsButton || !s.Connectors.Redirects(conn.Strategy) {
+		if conn.Strategy == tenant.StrategyDatabase || conn.ShowAsButton != nil && !*conn.ShowAsButton || !connectors.Redirects(conn.Strategy) {
 			continue
 		}
 		address := "/u/provider?" + url.Values{"state": {f.secret}, "connection": {conn.Name}}.Encode()

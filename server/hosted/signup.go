@@ -128,11 +128,14 @@ func (s *Surface) explain(form *signupForm, lang string, err error) bool {
 
 func (s *Surface) showSignup(w http.ResponseWriter, r *http.Request, f *flow, db *tenant.Connection, status int, form signupForm) error {
 	nonce := open(w, status)
-	mode := db.UsernameMode()
+	askUsername, requireUsername := false, false
+	if database := s.databaseConnector(db); database != nil {
+		askUsername, requireUsername = database.Username()
+	}
 	p := views.SignupPage{
 		Page: s.base(r, f, nonce, "signup"), Application: f.client.Name, Action: "/u/signup",
 		Email: form.email, EmailError: form.errors["email"],
-		AskUsername: mode != tenant.UsernameOff, RequireUsername: mode == tenant.UsernameRequired,
+		AskUsername: askUsername, RequireUsername: requireUsername,
 		Username: form.username, UsernameError: form.errors["username"], PasswordError: form.errors["password"],
 		Error: form.errors[""], Providers: s.providers(r, f), LoginURL: f.path("/u/login"),
 	}
@@ -156,9 +159,8 @@ func viewField(field tenant.SignupField, value, problem string) views.Field {
 
 // rules are the password rules, marked where the password that was sent failed them.
 func (s *Surface) rules(db *tenant.Connection, failed *passwords.Description) []views.Rule {
-	opened, err := s.Connectors.Get(db)
-	database, ok := opened.(*connectors.Database)
-	if err != nil || !ok {
+	database := s.databaseConnector(db)
+	if database == nil {
 		return nil
 	}
 	rules := database.Policy().Rules()
@@ -171,7 +173,10 @@ func (s *Surface) rules(db *tenant.Connection, failed *passwords.Description) []
 func viewRules(rules []passwords.Rule, checked bool) []views.Rule {
 	var list []views.Rule
 	for _, rule := range rules {
-		shown := views.Rule{Code: rule.Code, Failed: checked && !rule.Verified, Items: viewRules(rule.Items, checked)}
+		shown := views.Rule{Code: rule.Code, Failed: checked && !rule.Verified}
+		for _, item := range rule.Items {
+			shown.Items = append(shown.Items, views.Rule{Code: item.Code, Failed: checked && !item.Verified})
+		}
 		if len(rule.Format) > 0 {
 			if n, ok := rule.Format[0].(int); ok {
 				shown.N = n

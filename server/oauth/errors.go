@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net/http"
 
+	"github.com/latchkey-id/latchkey/connectors"
 	"github.com/latchkey-id/latchkey/login"
 	"github.com/latchkey-id/latchkey/profilestore"
 	"github.com/latchkey-id/latchkey/server/web"
@@ -65,7 +66,7 @@ func asError(err error) *Error {
 		return &Error{Status: http.StatusForbidden, Code: refused.Code, Description: refused.Description, Err: err}
 	case errors.Is(err, login.ErrBlocked):
 		return &Error{Status: http.StatusForbidden, Code: "unauthorized", Description: "user is blocked", Err: err}
-	case errors.Is(err, login.ErrBusy):
+	case errors.Is(err, connectors.ErrBusy):
 		return &Error{Status: http.StatusServiceUnavailable, Code: "temporarily_unavailable",
 			Description: "Too many log-ins at once. Please try again in a moment.", Err: err}
 	case errors.Is(err, profilestore.ErrNotFound), login.Refuses(err):

@@ -1,0 +1,114 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime/debug"
+	"time"
+
+	"github.com/latchkey-id/latchkey/config"
+	"github.com/latchkey-id/latchkey/tokens"
+)
+
+// keysCommands are `latchkey keys …`.
+type keysCommands struct {
+	Rotate keysRotate `cmd:"" help:"Let the next signing key take over."`
+}
+
+// keysRotate is `latchkey keys rotate`.
+type keysRotate struct {
+	configFlags
+	Grace time.Duration `help:"How long tokens signed by the old key stay valid." default:"168h"`
+}
+
+// Help is shown by --help.
+func (keysRotate) Help() string {
+	return "Example: latchkey keys rotate --grace 48h\n\nRunning servers take the new key within seconds. Applications have seen it in the key set before."
+}
+
+// Run rotates the signing keys.
+func (cmd *keysRotate) Run(ctx context.Context, io streams) error {
+	c, err := cmd.load(config.Serve, nil)
+	if err != nil {
+		return err
+	}
+	sealing, err := ring(c)
+	if err != nil {
+		return err
+	}
+	db, err := open(ctx, c, sealing, time.Now)
+	if err != nil {
+		return err
+	}
+	keys := tokens.NewKeyring(db.Tenant(c.Tenant).Keys(), time.Now)
+	kid, err := "", keys.Load(ctx)
+	if err == nil {
+		kid, err = keys.Rotate(ctx, cmd.Grace)
+	}
+	if err := errors.Join(err, db.Close()); err != nil {
+		return err
+	}
+	fmt.Fprintln(io.out, "signing with", kid)
+	return nil
+}
+
+// migrateCommand is `latchkey migrate`.
+type migrateCommand struct{ configFlags }
+
+// Help is shown by --help.
+func (migrateCommand) Help() string { return "Example: latchkey migrate --config /etc/latchkey.yml" }
+
+// Run brings the database to the newest schema.
+func (cmd *migrateCommand) Run(ctx context.Context, io streams) error {
+	c, err := cmd.load(config.Serve, map[string]string{"migrate": "auto"})
+	if err != nil {
+		return err
+	}
+	sealing, err := ring(c)
+	if err != nil {
+		return err
+	}
+	db, err := open(ctx, c, sealing, time.Now)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintln(io.out, "the database has the newest schema")
+	return db.Close()
+}
+
+// checkCommand is `latchkey check-config`.
+type checkCommand struct{ configFlags }
+
+// Help is shown by --help.
+func (checkCommand) Help() string { return "Example: latchkey check-config --config /etc/latchkey.yml" }
+
+// Run checks the configuration as `serve` would.
+func (cmd *checkCommand) Run(io streams) error {
+	if _, err := cmd.load(config.Serve, nil); err != nil {
+		return err
+	}
+	fmt.Fprintln(io.out, "the configuration is fine")
+	return nil
+}
+
+// versionCommand is `latchkey version`.
+type versionCommand struct{}
+
+// Help is shown by --help.
+func (versionCommand) Help() string { return "Example: latchkey version" }
+
+// Run prints the version.
+func (versionCommand) Run(io streams) error {
+	fmt.Fprintln(io.out, "latchkey", version())
+	return nil
+}
+
+// version is the module's, as the Go toolchain recorded it.
+func version() string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok || info.Main.Version == "" {
+		return "devel"
+	}
+	return info.Main.Version
+}

@@ -30,7 +30,7 @@ func (s *simulator) resource(c call, does role) {
 		s.refuseResource(c, refuseScope)
 		return
 	}
-	value, listed := g.upstream.Extra["GET https://"+c.address]
+	value, listed := g.upstream.extraAt(c.address)
 	switch list, isList := value.([]any); {
 	case isList:
 		s.page(c, list)
@@ -50,7 +50,7 @@ func (s *simulator) mayUse(g grant, c call) bool {
 	if g.provider == c.provider.key {
 		return true
 	}
-	_, listed := g.upstream.Extra["GET https://"+c.address]
+	_, listed := g.upstream.extraAt(c.address)
 	return listed
 }
 

@@ -32,7 +32,7 @@ func (s *simulator) resource(c call, does role) {
 		s.refuseResource(c, refuseToken) // another provider's token
 	case does == roleUserinfo:
 		s.dev.writeJSON(c.w, http.StatusOK, byScope(g.upstream.profile(), g.scope))
-	case does == roleExtra && c.provider.key == "github" && !mayReadEmails(g.scope):
+	case does == roleExtra && !c.provider.allowsExtra(g.scope):
 		s.refuseResource(c, refuseScope)
 	default:
 		s.extra(c, value, listed)
@@ -49,9 +49,8 @@ func (s *simulator) extra(c call, value any, listed bool) {
 	s.page(c, list)
 }
 
-// mayReadEmails: GitHub REST API, "List email addresses for the authenticated user" needs user:email, which user includes.
-func mayReadEmails(scope []string) bool {
-	return slices.Contains(scope, "user:email") || slices.Contains(scope, "user")
+func (p provider) allowsExtra(scope []string) bool {
+	return len(p.extraNeeds) == 0 || slices.ContainsFunc(p.extraNeeds, func(s string) bool { return slices.Contains(scope, s) })
 }
 
 // bearerOf returns the access token of the header, of scheme Bearer or GitHub's token, else of the form or query

@@ -2,6 +2,7 @@ package dev
 
 import (
 	_ "embed"
+	"fmt"
 	"net/url"
 	"slices"
 )
@@ -28,7 +29,7 @@ func DemoTenant() []byte { return slices.Clone(demoTenant) }
 func DemoReplacements(issuer string) (map[string]string, error) {
 	u, err := url.Parse(issuer)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("issuer: %w", err)
 	}
 	return map[string]string{"LATCHKEY_ISSUER": issuer, "LATCHKEY_ORIGIN": u.Scheme + "://" + u.Host}, nil
 }

@@ -134,7 +134,9 @@ func (d *Dev) render(w http.ResponseWriter, status int, policy, name string, dat
 	h.Set("Content-Type", "text/html; charset=utf-8")
 	h.Set("Content-Security-Policy", policy)
 	h.Set("Cache-Control", "no-store")
-	h.Set("Referrer-Policy", "no-referrer")
+	// Under no-referrer browsers send "Origin: null" with a form, and over plain http to another host than localhost
+	// nothing else would tell its POST from another site's.
+	h.Set("Referrer-Policy", "same-origin")
 	h.Set("X-Content-Type-Options", "nosniff")
 	w.WriteHeader(status)
 	d.write(w, body.Bytes())

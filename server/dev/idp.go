@@ -86,14 +86,14 @@ func (s *simulator) serve(w http.ResponseWriter, r *http.Request) {
 	address := canonical(r.PathValue("host"), r.PathValue("path"))
 	p, does := s.find(address)
 	c := call{p, address, w, r}
-	method := map[role]string{roleToken: http.MethodPost}[does]
+	if methods := methodsOf(does); !slices.Contains(methods, r.Method) {
+		w.Header().Set("Allow", strings.Join(methods, ", "))
+		s.dev.writeError(w, http.StatusMethodNotAllowed, "invalid_request", "this address doesn't take "+r.Method)
+		return
+	}
 	switch {
 	case does == roleAuthorize:
 		s.authorize(c)
-	case does == roleUserinfo && r.Method == http.MethodPost:
-		s.resource(c, does) // OpenID Connect Core §5.3.1 allows both
-	case method == "" && r.Method != http.MethodGet && r.Method != http.MethodHead, method != "" && r.Method != method:
-		s.dev.writeError(w, http.StatusMethodNotAllowed, "invalid_request", "this address doesn't take "+r.Method)
 	case does == roleToken:
 		s.token(c)
 	case does == roleJWKS:

@@ -236,11 +236,12 @@ func (s *simulator) choose(c call, a authorization, status int, problem, typed s
 }
 
 // editLink is the same request with a person's claims opened for editing. It is relative, and its query is encoded here.
+// It has no fragment, which browsers would carry along through every redirect to the app.
 func editLink(query url.Values, id string) template.URL {
 	changed := url.Values{}
 	for name, values := range query {
 		changed[name] = values
 	}
 	changed.Set("edit", id)
-	return template.URL("?" + changed.Encode() + "#claims")
+	return template.URL("?" + changed.Encode())
 }

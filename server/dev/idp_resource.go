@@ -10,7 +10,8 @@ import (
 	"strings"
 )
 
-// resource is a profile or API call with an access token.
+// resource is a profile or API call with an access token. Addresses that the person's data lists answer with it at any
+// host; the provider's own take only its own tokens.
 func (s *simulator) resource(c call, does role) {
 	token, err := bearerOf(c.r)
 	if err != nil {
@@ -18,45 +19,38 @@ func (s *simulator) resource(c call, does role) {
 		return
 	}
 	g, ok := s.tokens.get(token)
-	if !ok || !s.mayUse(g, c) {
+	if !ok {
 		s.refuseResource(c, refuseToken)
 		return
 	}
-	if does == roleUserinfo {
-		s.dev.writeJSON(c.w, http.StatusOK, byScope(g.upstream.profile(), g.scope))
-		return
-	}
-	if does == roleExtra && c.provider.key == "github" && !mayReadEmails(g.scope) {
-		s.refuseResource(c, refuseScope)
-		return
-	}
-	value, listed := g.upstream.Extra["GET https://"+c.address]
-	switch list, isList := value.([]any); {
-	case isList:
-		s.page(c, list)
-	case listed:
-		s.dev.writeJSON(c.w, http.StatusOK, value)
-	case does == roleExtra:
-		s.page(c, nil)
-	default:
+	value, listed := g.upstream.extraAt(c.address)
+	switch {
+	case !listed && does != roleUserinfo && does != roleExtra:
 		s.dev.log.Warn("no simulated answer", "address", c.address)
 		s.refuseResource(c, refuseAddress)
+	case !listed && g.provider != c.provider.key:
+		s.refuseResource(c, refuseToken) // another provider's token
+	case does == roleUserinfo:
+		s.dev.writeJSON(c.w, http.StatusOK, byScope(g.upstream.profile(), g.scope))
+	case does == roleExtra && !c.provider.allowsExtra(g.scope):
+		s.refuseResource(c, refuseScope)
+	default:
+		s.extra(c, value, listed)
 	}
 }
 
-// mayUse says whether a token is good at the address: at any host of the provider that issued it, and at any address that
-// the person's data lists.
-func (s *simulator) mayUse(g grant, c call) bool {
-	if g.provider == c.provider.key {
-		return true
+// extra answers what the person's data lists for an address; a list that it leaves out is empty.
+func (s *simulator) extra(c call, value any, listed bool) {
+	list, isList := value.([]any)
+	if listed && !isList {
+		s.dev.writeJSON(c.w, http.StatusOK, value)
+		return
 	}
-	_, listed := g.upstream.Extra["GET https://"+c.address]
-	return listed
+	s.page(c, list)
 }
 
-// mayReadEmails: GitHub REST API, "List email addresses for the authenticated user" needs user:email, which user includes.
-func mayReadEmails(scope []string) bool {
-	return slices.Contains(scope, "user:email") || slices.Contains(scope, "user")
+func (p provider) allowsExtra(scope []string) bool {
+	return len(p.extraNeeds) == 0 || slices.ContainsFunc(p.extraNeeds, func(s string) bool { return slices.Contains(scope, s) })
 }
 
 // bearerOf returns the access token of the header, of scheme Bearer or GitHub's token, else of the form or query

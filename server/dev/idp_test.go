@@ -439,3 +439,24 @@ func TestMethodsAndUnknownAddresses(t *testing.T) {
 		}
 	}
 }
+
+func TestListedAddressesAnswer(t *testing.T) {
+	w := newWorld(t)
+	token := accessToken(t, w, "read:user", `{"userinfo":{"id":1},"extra":{"GET https://www.api.example/teams":{"size":90071992547409931}}}`)
+	for _, test := range []struct {
+		address, authorization string
+		status                 int
+		body                   string
+	}{
+		{"https://api.example/teams", "Bearer " + token, 200, `{"size":90071992547409931}`},
+		{"https://api.example/teams?access_token=" + token, "", 200, `{"size":90071992547409931}`},
+		{"https://api.example/teams", "Basic " + token, 401, `{"error":"invalid_token","error_description":"The access token is unknown or expired"}`},
+		{"https://api.example/other", "Bearer " + token, 404, `{"error":"not_found","error_description":"No such simulated resource"}`},
+		{"https://acme.idp.example/userinfo", "Bearer " + token, 401, `{"error":"invalid_token","error_description":"The access token is unknown or expired"}`},
+	} {
+		resp, body := send(t, w.server, "GET", test.address, nil, "Authorization", test.authorization)
+		if resp.StatusCode != test.status || strings.TrimSpace(body) != test.body {
+			t.Errorf("%s %s: %d %s", test.address, test.authorization, resp.StatusCode, body)
+		}
+	}
+}

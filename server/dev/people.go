@@ -60,9 +60,8 @@ func parseUpstream(text []byte) (upstream, error) {
 	if err != nil {
 		return upstream{}, err
 	}
-	sections := map[string]*map[string]any{}
 	var up upstream
-	sections["userinfo"], sections["id_token_claims"], sections["extra"] = &up.Userinfo, &up.IDTokenClaims, &up.Extra
+	sections := map[string]*map[string]any{"userinfo": &up.Userinfo, "id_token_claims": &up.IDTokenClaims, "extra": &up.Extra}
 	if !isSectioned(object, sections) {
 		return upstream{Userinfo: object}, nil
 	}
@@ -112,6 +111,16 @@ func (u upstream) profile() map[string]any {
 		}
 	}
 	return profile
+}
+
+// extraAt returns the listed answer of an address in canonical form.
+func (u upstream) extraAt(address string) (value any, listed bool) {
+	for key, value := range u.Extra {
+		if target, ok := strings.CutPrefix(key, "GET "); ok && addressOf(target) == address {
+			return value, true
+		}
+	}
+	return nil, false
 }
 
 // text of the first claim that is there, for the page.

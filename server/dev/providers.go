@@ -31,6 +31,8 @@ type provider struct {
 	dialect dialect
 	// addresses are "host/path", lower-case host without "www."; the first of a role is the one discovery names.
 	addresses map[role][]string
+	// extraNeeds are scopes of which a token needs one at roleExtra; none: any token will do.
+	extraNeeds []string
 }
 
 // dialect is how a provider differs from RFC 6749 and OpenID Connect Core.
@@ -84,6 +86,8 @@ var builtin = [...]provider{
 			roleUserinfo:  {"api.github.com/user"},
 			roleExtra:     {"api.github.com/user/emails"},
 		},
+		// GitHub REST API, "List email addresses for the authenticated user": user:email, which user includes.
+		extraNeeds: []string{"user:email", "user"},
 	},
 }
 

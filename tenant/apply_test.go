@@ -1,6 +1,7 @@
 package tenant_test
 
 import (
+	"encoding/json"
 	"regexp"
 	"strings"
 	"testing"
@@ -142,7 +143,7 @@ func TestTheManagementAPIIsAlwaysThere(t *testing.T) {
 	if api == nil || !api.IsSystem || api.Name != tenant.ManagementAPIName || !cmp.Equal(api.Scopes, tenant.ManagementScopes()) {
 		t.Fatalf("API: %+v", api)
 	}
-	if lines(changes) != "+ resource server Auth0 Management API\n" {
+	if lines(changes) != "+ resource server https://id.test/api/v2/\n" {
 		t.Error(lines(changes))
 	}
 	next, _ = plan(t, next, parse(t, "resourceServers: [{identifier: 'https://id.test/api/v2/', name: Mine, token_lifetime: 60, scopes: [{value: x}]}]"))
@@ -154,9 +155,12 @@ func TestTheManagementAPIIsAlwaysThere(t *testing.T) {
 
 func TestTheManagementAPIMovesWithTheIssuer(t *testing.T) {
 	before, _ := plan(t, &tenant.Config{}, shop(t))
-	after, _, err := tenant.Plan(before, parse(t, "roles: []"), tenant.ApplyOptions{Issuer: "https://new.test/"})
+	after, changes, err := tenant.Plan(before, parse(t, "roles: []"), tenant.ApplyOptions{Issuer: "https://new.test/"})
 	if err != nil {
 		t.Fatal(err)
+	}
+	if got := lines(changes); got != "~ resource server https://new.test/api/v2/: identifier\n" {
+		t.Error(got)
 	}
 	if after.ResourceServer(issuer+"api/v2/") != nil || len(after.ResourceServers) != len(before.ResourceServers) {
 		t.Error("the old API is still there")
@@ -177,5 +181,13 @@ func TestAClientThatStopsBeingPublicGetsASecret(t *testing.T) {
 	after, changes := plan(t, before, parse(t, "clients: [{name: a, token_endpoint_auth_method: client_secret_post}]"))
 	if len(after.ClientByName("a").Secret) != 64 || lines(changes) != "~ client a: client_secret, token_endpoint_auth_method\n" {
 		t.Errorf("%s", lines(changes))
+	}
+}
+
+func TestAConfigurationThatCannotBeComparedIsAnError(t *testing.T) {
+	before, _ := plan(t, &tenant.Config{}, parse(t, "connections: [{name: a, strategy: github}]"))
+	before.ConnectionByName("a").Options["broken"] = json.Number("1x")
+	if _, _, err := tenant.Plan(before, parse(t, "connections: [{name: a, enabled_clients: []}]"), tenant.ApplyOptions{Issuer: issuer}); err == nil {
+		t.Error("accepted")
 	}
 }

@@ -72,8 +72,8 @@ func (p *problems) metadata(path string, m map[string]string) {
 	}
 }
 
-// GrantTypes are the grant types that a client may be given (Auth0: Application Grant Types).
-var GrantTypes = []string{
+// grantTypes are the grant types that a client may be given (Auth0: Application Grant Types).
+var grantTypes = []string{
 	"authorization_code", "implicit", "refresh_token", "client_credentials", "password",
 	"http://auth0.com/oauth/grant-type/password-realm",
 	"http://auth0.com/oauth/grant-type/passwordless/otp",
@@ -136,7 +136,7 @@ func checkClientKeys(c *Client) []Problem {
 		p.urls("initiate_login_uri", []string{c.InitiateLoginURI}, httpsProblem)
 	}
 	for i, g := range c.GrantTypes {
-		p.oneOf(fmt.Sprintf("grant_types[%d]", i), g, GrantTypes)
+		p.oneOf(fmt.Sprintf("grant_types[%d]", i), g, grantTypes)
 	}
 	p.oneOf("token_endpoint_auth_method", c.TokenEndpointAuthMethod, authMethods)
 	p.clientAuthentication(c)

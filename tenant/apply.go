@@ -2,7 +2,6 @@ package tenant
 
 import (
 	"bytes"
-
 	"encoding/json"
 	"errors"
 	"fmt"

@@ -3,8 +3,10 @@ package tenant
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
+	"reflect"
 	"slices"
 	"strings"
 
@@ -81,6 +83,9 @@ func Plan(current *Config, f *File, opts ApplyOptions) (*Config, []Change, error
 	if err := fileError(p.problems); err != nil {
 		return nil, nil, err
 	}
+	if p.failed != nil {
+		return nil, nil, p.failed
+	}
 	return p.next, p.changes, nil
 }
 
@@ -91,6 +96,8 @@ type planner struct {
 	next     *Config
 	changes  []Change
 	problems []FileProblem
+	// failed is the first noun of the configuration that couldn't be compared.
+	failed error
 	// fileClients has the ids that this file's clients got, by name: the file's own names win over others'.
 	fileClients map[string]string
 }
@@ -111,7 +118,12 @@ func (p *planner) check(n *node, found []Problem) {
 func (p *planner) changed(kind, name string, before, after any) {
 	change := Change{Kind: kind, Name: name, Action: ActionCreate}
 	if before != nil {
-		change.Fields = changedFields("", document(before), document(after))
+		old, errOld := document(before)
+		now, errNow := document(after)
+		if err := errors.Join(errOld, errNow); err != nil && p.failed == nil {
+			p.failed = fmt.Errorf("comparing %s %s: %w", kind, name, err)
+		}
+		change.Fields = changedFields("", old, now)
 		change.Action = ActionUnchanged
 		if len(change.Fields) > 0 {
 			change.Action = ActionUpdate
@@ -121,13 +133,13 @@ func (p *planner) changed(kind, name string, before, after any) {
 }
 
 func (p *planner) managementAPI() {
-	created := p.next.ResourceServer(ManagementAudience(p.opts.Issuer)) == nil
+	before := map[string]*ResourceServer{}
+	for id, api := range p.next.ResourceServers {
+		before[id] = api.Clone()
+	}
 	if EnsureManagementAPI(p.next, p.opts.Issuer) {
-		change := Change{Kind: "resource server", Name: ManagementAPIName, Action: ActionUpdate, Fields: []string{"scopes"}}
-		if created {
-			change.Action, change.Fields = ActionCreate, nil
-		}
-		p.changes = append(p.changes, change)
+		api := p.next.ResourceServer(ManagementAudience(p.opts.Issuer))
+		p.changed("resource server", api.Identifier, orNil(before[api.ID]), api)
 	}
 }
 
@@ -386,18 +398,16 @@ func orNil[T any](p *T) any {
 }
 
 // document returns a noun as the JSON that is stored of it, so that comparing sees what a store would.
-func document(noun any) map[string]any {
+func document(noun any) (map[string]any, error) {
 	text, err := json.Marshal(noun)
-	if err != nil { // options hold only what YAML and JSON can
-		return map[string]any{"": err.Error()}
+	if err != nil {
+		return nil, err
 	}
 	dec := json.NewDecoder(bytes.NewReader(text))
 	dec.UseNumber()
 	var doc map[string]any
-	if err := dec.Decode(&doc); err != nil {
-		return map[string]any{"": err.Error()}
-	}
-	return doc
+	err = dec.Decode(&doc)
+	return doc, err
 }
 
 // changedFields lists the paths at which two documents differ, sorted. What the struct keeps in rest goes by its own name.
@@ -421,16 +431,10 @@ func changedFields(path string, before, after map[string]any) []string {
 		switch {
 		case (wasMap || !had) && (isMap || !has) && (wasMap || isMap) && (had && has || at == ""):
 			changed = append(changed, changedFields(at, oldMap, nowMap)...)
-		case had != has || !sameJSON(old, now):
+		case had != has || !reflect.DeepEqual(old, now):
 			changed = append(changed, at)
 		}
 	}
 	slices.Sort(changed)
 	return slices.Compact(changed)
-}
-
-func sameJSON(a, b any) bool {
-	x, errX := json.Marshal(a)
-	y, errY := json.Marshal(b)
-	return errX == nil && errY == nil && bytes.Equal(x, y)
 }

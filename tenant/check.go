@@ -31,14 +31,14 @@ func (p *problems) addf(path, format string, args ...any) {
 	*p = append(*p, Problem{Path: path, Message: fmt.Sprintf(format, args...)})
 }
 
-// length checks a text's number of characters.
+// length checks a text's number of characters; least is 0 or 1.
 func (p *problems) length(path, text string, least, most int) {
-	if n := utf8.RuneCountInString(text); n < least || n > most {
-		if least == most {
-			p.addf(path, "has %d characters (allowed: %d)", n, most)
-			return
-		}
-		p.addf(path, "has %d characters (allowed: %d to %d)", n, least, most)
+	n := utf8.RuneCountInString(text)
+	if n < least {
+		p.addf(path, "is missing")
+	}
+	if n > most {
+		p.addf(path, "has %d characters (allowed: up to %d)", n, most)
 	}
 }
 
@@ -72,8 +72,8 @@ func (p *problems) metadata(path string, m map[string]string) {
 	}
 }
 
-// GrantTypes are the grant types that a client may be given (Auth0: Application Grant Types).
-var GrantTypes = []string{
+// grantTypes are the grant types that a client may be given (Auth0: Application Grant Types).
+var grantTypes = []string{
 	"authorization_code", "implicit", "refresh_token", "client_credentials", "password",
 	"http://auth0.com/oauth/grant-type/password-realm",
 	"http://auth0.com/oauth/grant-type/passwordless/otp",
@@ -136,7 +136,7 @@ func checkClientKeys(c *Client) []Problem {
 		p.urls("initiate_login_uri", []string{c.InitiateLoginURI}, httpsProblem)
 	}
 	for i, g := range c.GrantTypes {
-		p.oneOf(fmt.Sprintf("grant_types[%d]", i), g, GrantTypes)
+		p.oneOf(fmt.Sprintf("grant_types[%d]", i), g, grantTypes)
 	}
 	p.oneOf("token_endpoint_auth_method", c.TokenEndpointAuthMethod, authMethods)
 	p.clientAuthentication(c)
@@ -181,13 +181,10 @@ func (p *problems) refreshToken(r RefreshTokenSettings) {
 // Options are the connectors' business and not looked at beyond what all strategies share.
 func CheckConnection(c *Connection, strategies map[string]bool) []Problem {
 	var p problems
-	switch {
-	case c.Name == "":
-		p.addf("name", "is missing")
-	case !connectionPattern.MatchString(c.Name):
+	p.length("name", c.Name, 1, 128)
+	if c.Name != "" && !connectionPattern.MatchString(c.Name) {
 		p.addf("name", "may have letters, digits and single hyphens between them")
 	}
-	p.length("name", c.Name, 0, 128)
 	p.length("display_name", c.DisplayName, 0, 128)
 	if c.Strategy == "" {
 		p.addf("strategy", "is missing")

@@ -179,6 +179,17 @@ func (r *fileReader) relocate(root *node) {
 	r.at = func(p place) place { return p }
 }
 
+// inlineSection goes through a section noun by noun, since paths in messages begin at the noun.
+func (r *fileReader) inlineSection(n *node) {
+	if n.kind != kindList {
+		r.inline(n, "")
+		return
+	}
+	for _, noun := range n.items {
+		r.inline(noun, "")
+	}
+}
+
 // inline replaces texts that name a file by that file's content, everywhere under n.
 func (r *fileReader) inline(n *node, path string) {
 	switch n.kind {

@@ -69,26 +69,25 @@ func replaceInLine(line string, number int, env func(string) (string, bool), rep
 		case raw:
 			out.WriteString(value)
 		default:
-			out.WriteString(jsonOf(value))
+			text, err := jsonOf(value)
+			if err != nil {
+				report(place{number, len([]rune(line[:m[0]])) + 1}, key, "the variable's value can't be written as JSON")
+			}
+			out.WriteString(text)
 		}
 	}
 	out.WriteString(line[end:])
 	return out.String()
 }
 
-func jsonOf(value string) string {
+// jsonOf returns a value on one line, which keeps the file's lines together.
+func jsonOf(value string) (string, error) {
 	trimmed := strings.TrimSpace(value)
 	if (strings.HasPrefix(trimmed, "[") || strings.HasPrefix(trimmed, "{")) && json.Valid([]byte(trimmed)) {
 		var compact bytes.Buffer
-		if err := json.Compact(&compact, []byte(trimmed)); err == nil {
-			return compact.String()
-		}
+		err := json.Compact(&compact, []byte(trimmed))
+		return compact.String(), err
 	}
-	var out bytes.Buffer
-	enc := json.NewEncoder(&out)
-	enc.SetEscapeHTML(false)
-	if err := enc.Encode(value); err != nil { // a string always encodes
-		return `""`
-	}
-	return strings.TrimSuffix(out.String(), "\n")
+	text, err := json.Marshal(value)
+	return string(text), err
 }

@@ -17,7 +17,7 @@ func (r *fileReader) sections(root *node) {
 			continue
 		}
 		if f.key != "users" {
-			r.inline(f.value, "")
+			r.inlineSection(f.value)
 		}
 		read(f.value)
 	}

@@ -83,11 +83,12 @@ func readTree(text string, report func(at place, path, format string, args ...an
 		if doc.Body == nil {
 			continue
 		}
+		body := r.read(doc.Body, 0)
 		if root != nil {
-			report(placeOf(doc.Body.GetToken()), "", "a second document begins; a tenant file has one")
+			report(body.place, "", "a second document begins; a tenant file has one")
 			break
 		}
-		root = r.read(doc.Body, 0)
+		root = body
 	}
 	return root
 }

@@ -1,0 +1,6 @@
+function getByEmail(email, callback) {
+  var people = [{"identifier":"ann@example.test","password":"Passw0rd!x.a","profile":{"email":"Ann@Example.test","user_id":"7","n":"\"\\/   😀 #x: - @@"}}];
+  var found = people.filter(function (person) { return person.identifier === String(email).toLowerCase(); })[0];
+  if (!found) return callback(null);
+  callback(null, found.profile);
+}

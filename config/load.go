@@ -85,7 +85,7 @@ func (s *Sources) data() ([]byte, Problems) {
 	if err != nil {
 		return nil, Problems{{Text: cause(err), place: place{file: s.File}}}
 	}
-	defer f.Close()
+	defer func() { _ = f.Close() }() // it was only read
 	data, err := io.ReadAll(io.LimitReader(f, maxFile+1))
 	if err != nil {
 		return nil, Problems{{Text: cause(err), place: place{file: s.File}}}

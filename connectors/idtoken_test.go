@@ -197,7 +197,8 @@ func TestKeyRotation(t *testing.T) {
 	front := p.connect("oidc", map[string]any{"issuer": issuer})
 	login := func(kid string) error {
 		_, pending := p.begin(front, AuthRequest{})
-		token := p.sign(jose.SigningKey{Algorithm: jose.RS256, Key: p.key}, map[jose.HeaderKey]any{"kid": kid}, claims(pending.Nonce, nil))
+		token := p.sign(jose.SigningKey{Algorithm: jose.RS256, Key: p.key}, map[jose.HeaderKey]any{"kid": kid},
+			claims(pending.Nonce, map[string]any{"iat": p.clock.Unix(), "exp": p.clock.Add(time.Hour).Unix()}))
 		_, err := front.Finish(t.Context(), callback(pending, "id_token", token))
 		return err
 	}
@@ -232,10 +233,14 @@ func TestKeyRotation(t *testing.T) {
 		t.Errorf("two minutes later: %d fetches, want 3", n)
 	}
 	p.status("idp.example/jwks", http.StatusInternalServerError, "{}")
-	p.status("idp.example/.well-known/openid-configuration", http.StatusInternalServerError, "{}")
-	p.advance(50 * time.Minute) // tokens are still of now, by the leeway of exp
+	p.advance(2 * documentTTL)
 	if err := login("k2"); err != nil {
-		t.Errorf("provider down, keys known: %v", err)
+		t.Errorf("keys can't be fetched, but were known: %v", err)
+	}
+	p.status("idp.example/.well-known/openid-configuration", http.StatusInternalServerError, "{}")
+	p.advance(2 * documentTTL)
+	if err := login("k2"); err != nil {
+		t.Errorf("provider down, but known: %v", err)
 	}
 }
 

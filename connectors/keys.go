@@ -20,11 +20,12 @@ const (
 // keySet is a provider's signing keys, from its jwks_uri and from nowhere else: the headers jku, jwk, x5u and x5c of a token
 // are never looked at (RFC 8725 §3.10). It is the KeySet of go-oidc.
 type keySet struct {
-	doc document[[]jose.JSONWebKey]
+	address string
+	doc     document[[]jose.JSONWebKey]
 }
 
 func newKeySet(out Outside, address string) *keySet {
-	return &keySet{doc: document[[]jose.JSONWebKey]{now: out.Now, fetch: func(ctx context.Context) ([]jose.JSONWebKey, error) {
+	return &keySet{address: address, doc: document[[]jose.JSONWebKey]{now: out.Now, fetch: func(ctx context.Context) ([]jose.JSONWebKey, error) {
 		body, err := out.get(ctx, address, "", nil)
 		if err != nil {
 			return nil, err

@@ -12,7 +12,7 @@ import (
 	"github.com/latchkey-id/latchkey/tenant"
 )
 
-var errorIssuer = errors.New("the answer is of another issuer")
+var errIssuer = errors.New("the answer is of another issuer")
 
 // openIDConnect logs in at any OpenID provider (OpenID Connect Core; Auth0: Connect to an OpenID Connect Identity
 // Provider). Options: issuer or discovery_url, or the endpoints themselves, which win over discovered ones; type
@@ -27,6 +27,7 @@ type openIDConnect struct {
 	configured   metadata
 	discoveryURL string // "": everything is configured
 	provider     document[*openID]
+	keys         *keySet // of the last open, which runs once at a time
 }
 
 func openOIDC(conn *tenant.Connection, deps Deps) (any, error) {
@@ -71,7 +72,8 @@ func (o *openIDConnect) requestedScopes() []string {
 	return uniqueScopes([]string{"openid"}, own, userinfo.Strings("userinfo_scope"))
 }
 
-// open finds out the provider's endpoints. What comes of it, its signing keys included, is kept for an hour.
+// open finds out the provider's endpoints. Signing keys outlive it as long as they stay at their address, so that a
+// provider whose keys can't be fetched just now keeps working with those it had.
 func (o *openIDConnect) open(ctx context.Context) (*openID, error) {
 	m := o.configured
 	if o.discoveryURL != "" {
@@ -95,9 +97,12 @@ func (o *openIDConnect) open(ctx context.Context) (*openID, error) {
 	if o.auth == "client_secret_basic" || o.auth == "" && m.onlyBasic() {
 		a.style = oauth2.AuthStyleInHeader
 	}
+	if o.keys == nil || o.keys.address != m.JWKSURI {
+		o.keys = newKeySet(a.out, m.JWKSURI)
+	}
 	return &openID{
 		app: a, scopes: o.scopes, userinfo: m.UserinfoEndpoint, needsIDToken: true,
-		tokens: &idTokens{issuer: m.Issuer, clientID: a.id, algs: o.algs, keys: newKeySet(a.out, m.JWKSURI), now: a.out.Now},
+		tokens: &idTokens{issuer: m.Issuer, clientID: a.id, algs: o.algs, keys: o.keys, now: a.out.Now},
 	}, nil
 }
 

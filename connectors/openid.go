@@ -59,7 +59,7 @@ func (o *openID) checkCallback(params url.Values) error {
 		return err
 	}
 	if iss, given := params["iss"]; given && (len(iss) != 1 || iss[0] != o.tokens.issuer) {
-		return refuse(errorIssuer)
+		return refuse(errIssuer)
 	}
 	return nil
 }

@@ -59,7 +59,11 @@ func isNumber(s string) bool {
 	if s == "" || s[0] != '-' && (s[0] < '0' || s[0] > '9') {
 		return false
 	}
-	return json.Valid([]byte(s))
+	plain := s[0] != '-' && (s[0] != '0' || len(s) == 1)
+	for i := 0; plain && i < len(s); i++ {
+		plain = s[i] >= '0' && s[i] <= '9'
+	}
+	return plain || json.Valid([]byte(s))
 }
 
 // clone copies a decoded JSON value.

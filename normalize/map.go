@@ -43,8 +43,6 @@ func Map(in Input) (Profile, error) {
 		return Profile{}, ErrTooLarge
 	}
 	d := &draft{conn: in.Connection, row: strategyOf(in.Connection)}
-	d.profile.Root = make(map[string]any, 48)
-	d.profile.Fields = make(map[string]string, 48)
 	d.sources = d.row.gather(in)
 	if err := d.identify(); err != nil {
 		return Profile{}, err
@@ -163,7 +161,13 @@ func (d *draft) setIdentity(subject any, subjectText string) {
 
 // merge lays the sources over each other, the best on top. A blank never hides a value.
 func (d *draft) merge() {
-	d.claims = make(map[string]claim, 48)
+	keys := 0
+	for _, src := range d.sources {
+		keys += len(src.claims)
+	}
+	d.claims = make(map[string]claim, keys+2)
+	d.profile.Root = make(map[string]any, keys+2)
+	d.profile.Fields = make(map[string]string, keys+2)
 	for i, src := range d.sources {
 		for key, v := range src.claims {
 			if old, there := d.claims[key]; there && (!isBlank(old.value) || isBlank(v)) {

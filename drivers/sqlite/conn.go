@@ -3,6 +3,7 @@ package sqlite
 import (
 	"context"
 	"database/sql"
+	"database/sql/driver"
 	"errors"
 	"fmt"
 	"sync"
@@ -72,52 +73,58 @@ func (w *writer) alone(ctx context.Context, use func(*session) error) error {
 		}
 		w.session = &session{conn: conn, stmts: map[string]*sql.Stmt{}}
 	}
-	return because(ctx, use(w.session))
+	err := use(w.session)
+	if errors.Is(err, driver.ErrBadConn) || errors.Is(err, sql.ErrConnDone) {
+		w.session = nil // the next caller connects anew
+	}
+	return because(ctx, err)
 }
 
 // transact runs change in a transaction that holds the write lock from its beginning. An error or a panic of change and a
 // context that ends before the commit undo it; the commit itself is not interrupted, so its outcome is certain.
 func (w *writer) transact(ctx context.Context, change func(*session) error) error {
-	return w.alone(ctx, func(s *session) error {
-		if _, err := run(ctx, s, "BEGIN IMMEDIATE"); err != nil {
-			return errors.Join(err, w.rollback(ctx, s))
-		}
+	return w.alone(ctx, func(s *session) (err error) {
 		committed := false
-		var undone error
-		err := func() error {
-			defer func() {
-				if !committed {
-					undone = w.rollback(ctx, s)
-				}
-			}()
-			if err := change(s); err != nil {
-				return err
+		defer func() {
+			if committed {
+				return
 			}
-			if err := ctx.Err(); err != nil {
-				return err
+			if undo := w.rollback(ctx, s); undo != nil {
+				err = errors.Join(err, undo)
 			}
-			_, err := run(context.WithoutCancel(ctx), s, "COMMIT")
-			committed = err == nil
-			return err
 		}()
-		if undone != nil {
-			return errors.Join(err, undone)
+		if _, err := run(ctx, s, "BEGIN IMMEDIATE"); err != nil {
+			return err
 		}
+		if err := change(s); err != nil {
+			return err
+		}
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		_, err = run(context.WithoutCancel(ctx), s, "COMMIT")
+		committed = err == nil
 		return err
 	})
 }
 
 // rollback leaves the session without an open transaction. SQLite may have ended it by itself already, as it does when a
-// statement is interrupted; then ROLLBACK fails and a new transaction can begin.
+// statement is interrupted; then ROLLBACK fails and a new transaction can begin. A connection where neither works is
+// dropped, which ends its transaction, too.
 func (w *writer) rollback(ctx context.Context, s *session) error {
 	ctx = context.WithoutCancel(ctx)
 	if _, err := run(ctx, s, "ROLLBACK"); err == nil {
 		return nil
 	}
-	if _, err := run(ctx, s, "BEGIN"); err != nil {
-		return fmt.Errorf("transaction can't be rolled back: %w", err)
+	if _, err := run(ctx, s, "BEGIN"); err == nil {
+		_, err = run(ctx, s, "ROLLBACK")
+		return err
 	}
-	_, err := run(ctx, s, "ROLLBACK")
+	w.session = nil
+	err := s.conn.Raw(func(any) error { return driver.ErrBadConn })
+	if errors.Is(err, driver.ErrBadConn) || errors.Is(err, sql.ErrConnDone) {
+		return nil
+	}
 	return err
 }
 

@@ -6,11 +6,13 @@ import (
 	"testing"
 	"time"
 
+	events "github.com/latchkey-id/latchkey/audit/storetest"
 	"github.com/latchkey-id/latchkey/drivers/sqlite"
 	"github.com/latchkey-id/latchkey/internal/seal"
-	"github.com/latchkey-id/latchkey/profilestore"
 	users "github.com/latchkey-id/latchkey/profilestore/storetest"
 	grants "github.com/latchkey-id/latchkey/sessions/storetest"
+	configs "github.com/latchkey-id/latchkey/tenant/storetest"
+	keys "github.com/latchkey-id/latchkey/tokens/storetest"
 )
 
 func testRing(t testing.TB, fill byte) *seal.Ring {
@@ -45,13 +47,11 @@ func TestStores(t *testing.T) {
 			db := open(t, path(t), now)
 			return db.Tenant("a"), db.Tenant("b")
 		}
-		t.Run(name+"/users", func(t *testing.T) {
-			users.Run(t, func(t *testing.T) (profilestore.Store, profilestore.Store) {
-				a, b := tenants(t, time.Now)
-				return a.Users(), b.Users()
-			})
-		})
-		t.Run(name+"/sessions", func(t *testing.T) {
+		t.Run(name+"/users", func(t *testing.T) { users.Run(t, pair(tenants, (*sqlite.Tenant).Users)) })
+		t.Run(name+"/config", func(t *testing.T) { configs.Run(t, pair(tenants, (*sqlite.Tenant).Config)) })
+		t.Run(name+"/keys", func(t *testing.T) { keys.Run(t, pair(tenants, (*sqlite.Tenant).Keys)) })
+		t.Run(name+"/events", func(t *testing.T) { events.Run(t, pair(tenants, (*sqlite.Tenant).Audit)) })
+		t.Run(name+"/grants", func(t *testing.T) {
 			stores := func(t *sqlite.Tenant) grants.Stores {
 				return grants.Stores{Ephemeral: t.Ephemeral(), Grants: t.Grants(), Purger: t.Purger()}
 			}
@@ -60,5 +60,15 @@ func TestStores(t *testing.T) {
 				return stores(a), stores(b)
 			})
 		})
+	}
+}
+
+// pair opens one kind of store for two tenants.
+func pair[S any](
+	tenants func(*testing.T, func() time.Time) (*sqlite.Tenant, *sqlite.Tenant), store func(*sqlite.Tenant) S,
+) func(t *testing.T) (S, S) {
+	return func(t *testing.T) (S, S) {
+		a, b := tenants(t, time.Now)
+		return store(a), store(b)
 	}
 }

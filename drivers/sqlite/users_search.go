@@ -63,6 +63,7 @@ func (c *condition) add(text string, values map[string]any) {
 	c.sql = append(c.sql, text)
 }
 
+// Search counts and reads in two statements, so a total may differ from its page by what was written between them.
 func (us users) Search(ctx context.Context, q profilestore.Query) (page profilestore.Page, err error) {
 	where, err := us.where(q)
 	if err != nil {

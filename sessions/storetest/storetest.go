@@ -125,8 +125,8 @@ func (f fixture) item(kind sessions.Kind, n byte) sessions.Item {
 
 func itemRoundTrip(f fixture) {
 	huge := f.item(sessions.KindSession, 2)
-	huge.Value = make([]byte, 1<<20)
-	huge.Value[1<<19] = 1
+	huge.Value = make([]byte, 1<<16)
+	huge.Value[1<<15] = 1
 	bare := sessions.Item{Kind: sessions.KindUpstream, Key: key(3), ExpiresAt: f.in(time.Minute)}
 	odd := f.item(sessions.KindSession, 4)
 	odd.Owner = "oidc|a|\x00b'\"😀"

@@ -88,8 +88,13 @@ func TestDatabaseLogin(t *testing.T) {
 		t.Errorf("second login: %v, rehashed %q", err, store.rehashed)
 	}
 	for _, tt := range [][2]string{
-		{"neo@example.com", "other"}, {"neo@example.com", ""}, {"trinity@example.com", "Passw0rd!x"}, {"", ""},
-		{"no@password.com", ""}, {"neo@example.com", strings.Repeat("x", 10_000)}, {"nobody", strings.Repeat("x", 10_000)},
+		{"neo@example.com", "other"},
+		{"neo@example.com", ""},
+		{"trinity@example.com", "Passw0rd!x"},
+		{"", ""},
+		{"no@password.com", ""},
+		{"neo@example.com", strings.Repeat("x", 10_000)},
+		{"nobody", strings.Repeat("x", 10_000)},
 	} {
 		if _, err := db.Verify(t.Context(), tt[0], tt[1]); !errors.Is(err, ErrWrongCredentials) {
 			t.Errorf("%s with %.10s: %v", tt[0], tt[1], err)
@@ -187,8 +192,10 @@ func TestRegisterRefusals(t *testing.T) {
 		{"username with space", username, user("n e o"), ShapeDB, "username", payload("Username can only contain letters, digits and @^$!-#.+'~_`", "username")},
 		{"username 15", username, user("abcdefghijklmno"), 0, "", ""},
 		{"username 16", username, user("abcdefghijklmnop"), ShapeDB, "username", payload("String is too long (16 chars), maximum 15", "username")},
-		{"phone not wanted", nil, with(func(s *SignUp) { s.PhoneNumber = "+4912345" }), ShapeOAuth, "phone_number",
-			"Cannot set phone_number for connection without the phone_number attribute."},
+		{
+			"phone not wanted", nil, with(func(s *SignUp) { s.PhoneNumber = "+4912345" }), ShapeOAuth, "phone_number",
+			"Cannot set phone_number for connection without the phone_number attribute.",
+		},
 		{"attributes: none given", attributes, email(""), ShapeOAuth, "email", "email is required"},
 		{"attributes: username only", attributes, with(func(s *SignUp) { s.Email, s.Username = "", "neo" }), 0, "", ""},
 		{"attributes: short username", attributes, user("ab"), ShapeDB, "username", payload("String is too short (2 chars), minimum 3", "username")},
@@ -275,8 +282,10 @@ func TestDatabaseRefusedOptions(t *testing.T) {
 func TestHashErrors(t *testing.T) {
 	other := errors.New("other")
 	for _, tt := range []struct{ err, want error }{
-		{nil, nil}, {fmt.Errorf("%w: %w", passwords.ErrBusy, context.Canceled), ErrBusy},
-		{passwords.ErrTooLong, ErrWrongCredentials}, {other, other},
+		{nil, nil},
+		{fmt.Errorf("%w: %w", passwords.ErrBusy, context.Canceled), ErrBusy},
+		{passwords.ErrTooLong, ErrWrongCredentials},
+		{other, other},
 	} {
 		if got := hashError(tt.err); !errors.Is(got, tt.want) {
 			t.Errorf("%v becomes %v, want %v", tt.err, got, tt.want)

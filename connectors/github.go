@@ -49,12 +49,23 @@ type scopeFlag struct{ option, scope string }
 // "profile" needs no scope: the public profile is always given.
 func githubFlags() []scopeFlag {
 	return []scopeFlag{
-		{"read_user", "read:user"}, {"follow", "user:follow"}, {"public_repo", "public_repo"}, {"repo", "repo"},
-		{"repo_deployment", "repo_deployment"}, {"repo_status", "repo:status"}, {"delete_repo", "delete_repo"},
-		{"notifications", "notifications"}, {"gist", "gist"},
-		{"read_repo_hook", "read:repo_hook"}, {"write_repo_hook", "write:repo_hook"}, {"admin_repo_hook", "admin:repo_hook"},
-		{"read_org", "read:org"}, {"write_org", "write:org"}, {"admin_org", "admin:org"},
-		{"read_public_key", "read:public_key"}, {"write_public_key", "write:public_key"},
+		{"read_user", "read:user"},
+		{"follow", "user:follow"},
+		{"public_repo", "public_repo"},
+		{"repo", "repo"},
+		{"repo_deployment", "repo_deployment"},
+		{"repo_status", "repo:status"},
+		{"delete_repo", "delete_repo"},
+		{"notifications", "notifications"},
+		{"gist", "gist"},
+		{"read_repo_hook", "read:repo_hook"},
+		{"write_repo_hook", "write:repo_hook"},
+		{"admin_repo_hook", "admin:repo_hook"},
+		{"read_org", "read:org"},
+		{"write_org", "write:org"},
+		{"admin_org", "admin:org"},
+		{"read_public_key", "read:public_key"},
+		{"write_public_key", "write:public_key"},
 		{"admin_public_key", "admin:public_key"},
 	}
 }

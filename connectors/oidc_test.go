@@ -142,8 +142,12 @@ func TestOIDCPKCE(t *testing.T) {
 		supported []string
 		want      string
 	}{
-		{"auto", nil, "S256"}, {"auto", []string{"plain", "S256"}, "S256"}, {"auto", []string{"plain"}, "plain"},
-		{"S256", []string{"plain"}, "S256"}, {"plain", nil, "plain"}, {"disabled", []string{"S256"}, ""},
+		{"auto", nil, "S256"},
+		{"auto", []string{"plain", "S256"}, "S256"},
+		{"auto", []string{"plain"}, "plain"},
+		{"S256", []string{"plain"}, "S256"},
+		{"plain", nil, "plain"},
+		{"disabled", []string{"S256"}, ""},
 	} {
 		p := newProvider(t)
 		doc := p.discovery()

@@ -62,10 +62,14 @@ func TestGitHubFailures(t *testing.T) {
 		{"addresses broken", "api.github.com/user/emails", 500, `{}`, "access_denied"},
 		{"addresses not a list", "api.github.com/user/emails", 200, `{}`, "access_denied"},
 		{"no user", "api.github.com/user", 401, `{}`, "access_denied"},
-		{"code expired, said with 200", "github.com/login/oauth/access_token", 200,
-			`{"error":"bad_verification_code","error_description":"The code passed is incorrect or expired."}`, "access_denied"},
-		{"secret wrong, said with 200", "github.com/login/oauth/access_token", 200,
-			`{"error":"incorrect_client_credentials","error_description":"Wrong."}`, "unauthorized_client"},
+		{
+			"code expired, said with 200", "github.com/login/oauth/access_token", 200,
+			`{"error":"bad_verification_code","error_description":"The code passed is incorrect or expired."}`, "access_denied",
+		},
+		{
+			"secret wrong, said with 200", "github.com/login/oauth/access_token", 200,
+			`{"error":"incorrect_client_credentials","error_description":"Wrong."}`, "unauthorized_client",
+		},
 		{"token endpoint down", "github.com/login/oauth/access_token", 503, `unicorn`, "access_denied"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

@@ -77,8 +77,10 @@ func rawOf(a connectors.Assertion) (*profilestore.Raw, error) {
 		into  *json.RawMessage
 		given bool
 	}{
-		{a.IDToken, &raw.IDToken, a.IDToken != nil}, {a.Userinfo, &raw.Userinfo, a.Userinfo != nil},
-		{a.Extra, &raw.Extra, a.Extra != nil}, {a.FormPost, &raw.FormPost, a.FormPost != nil},
+		{a.IDToken, &raw.IDToken, a.IDToken != nil},
+		{a.Userinfo, &raw.Userinfo, a.Userinfo != nil},
+		{a.Extra, &raw.Extra, a.Extra != nil},
+		{a.FormPost, &raw.FormPost, a.FormPost != nil},
 	} {
 		if !part.given {
 			continue

@@ -65,35 +65,55 @@ const everyone = ByIdP | BySignUp | ByManagement | ByImport
 
 // attributes is the table. It is never changed.
 var attributes = [...]Attribute{
-	{Name: "email", Type: TypeString, Format: FormatEmail, Writers: everyone, Searchable: true, Patchable: true,
-		Nullable: true, Importable: true, Scope: "email", Claim: "email", Description: "The user's email."},
-	{Name: "email_verified", Type: TypeBoolean, Writers: ByIdP | ByManagement | ByImport, Searchable: true,
+	{
+		Name: "email", Type: TypeString, Format: FormatEmail, Writers: everyone, Searchable: true, Patchable: true,
+		Nullable: true, Importable: true, Scope: "email", Claim: "email", Description: "The user's email.",
+	},
+	{
+		Name: "email_verified", Type: TypeBoolean, Writers: ByIdP | ByManagement | ByImport, Searchable: true,
 		Patchable: true, Importable: true, Upsertable: true, Scope: "email", Claim: "email_verified",
-		Description: "Whether this email address is verified (true) or unverified (false)."},
-	{Name: "username", Type: TypeString, Min: 1, Max: 128, Format: FormatUsername,
+		Description: "Whether this email address is verified (true) or unverified (false).",
+	},
+	{
+		Name: "username", Type: TypeString, Min: 1, Max: 128, Format: FormatUsername,
 		Writers: BySignUp | ByManagement | ByImport, Searchable: true, Patchable: true, Nullable: true,
-		Importable: true, Description: "The user's username. Only valid if the connection requires a username."},
-	{Name: "phone_number", Type: TypeString, Format: FormatPhone, Writers: everyone, Searchable: true,
+		Importable: true, Description: "The user's username. Only valid if the connection requires a username.",
+	},
+	{
+		Name: "phone_number", Type: TypeString, Format: FormatPhone, Writers: everyone, Searchable: true,
 		Patchable: true, Nullable: true, Importable: true, Scope: "phone", Claim: "phone_number",
-		Description: "The user's phone number (following the E.164 recommendation)."},
-	{Name: "phone_verified", Type: TypeBoolean, Writers: ByIdP | ByManagement | ByImport, Searchable: true,
+		Description: "The user's phone number (following the E.164 recommendation).",
+	},
+	{
+		Name: "phone_verified", Type: TypeBoolean, Writers: ByIdP | ByManagement | ByImport, Searchable: true,
 		Patchable: true, Importable: true, Scope: "phone", Claim: "phone_number_verified",
-		Description: "Whether this phone number has been verified (true) or not (false)."},
-	{Name: "name", Type: TypeString, Min: 1, Max: 300, Writers: everyone, Searchable: true, Patchable: true,
+		Description: "Whether this phone number has been verified (true) or not (false).",
+	},
+	{
+		Name: "name", Type: TypeString, Min: 1, Max: 300, Writers: everyone, Searchable: true, Patchable: true,
 		Nullable: true, Importable: true, Upsertable: true, Scope: "profile", Claim: "name", Synced: true,
-		Generated: true, Description: "The user's full name."},
-	{Name: "nickname", Type: TypeString, Min: 1, Max: 300, Writers: everyone, Searchable: true, Patchable: true,
+		Generated: true, Description: "The user's full name.",
+	},
+	{
+		Name: "nickname", Type: TypeString, Min: 1, Max: 300, Writers: everyone, Searchable: true, Patchable: true,
 		Nullable: true, Importable: true, Upsertable: true, Scope: "profile", Claim: "nickname", Synced: true,
-		Generated: true, Description: "The user's nickname."},
-	{Name: "given_name", Type: TypeString, Min: 1, Max: 150, Writers: everyone, Searchable: true, Patchable: true,
+		Generated: true, Description: "The user's nickname.",
+	},
+	{
+		Name: "given_name", Type: TypeString, Min: 1, Max: 150, Writers: everyone, Searchable: true, Patchable: true,
 		Nullable: true, Importable: true, Upsertable: true, Scope: "profile", Claim: "given_name", Synced: true,
-		Description: "The user's given name(s)."},
-	{Name: "family_name", Type: TypeString, Min: 1, Max: 150, Writers: everyone, Searchable: true, Patchable: true,
+		Description: "The user's given name(s).",
+	},
+	{
+		Name: "family_name", Type: TypeString, Min: 1, Max: 150, Writers: everyone, Searchable: true, Patchable: true,
 		Nullable: true, Importable: true, Upsertable: true, Scope: "profile", Claim: "family_name", Synced: true,
-		Description: "The user's family name(s)."},
-	{Name: "picture", Type: TypeString, Format: FormatURI, Writers: everyone, Patchable: true, Nullable: true,
+		Description: "The user's family name(s).",
+	},
+	{
+		Name: "picture", Type: TypeString, Format: FormatURI, Writers: everyone, Patchable: true, Nullable: true,
 		Importable: true, Upsertable: true, Scope: "profile", Claim: "picture", Synced: true, Generated: true,
-		Description: "A URI pointing to the user's picture."},
+		Description: "A URI pointing to the user's picture.",
+	},
 	// The rest of OpenID Connect's standard claims: only identity providers write them.
 	{Name: "middle_name", Type: TypeString, Writers: ByIdP, Scope: "profile", Claim: "middle_name"},
 	{Name: "preferred_username", Type: TypeString, Writers: ByIdP, Scope: "profile", Claim: "preferred_username"},

@@ -16,8 +16,10 @@ func databaseSources(in Input) []source {
 		{"post_users", ByManagement, []string{"_id", "user_id"}},
 	} {
 		if given, ok := object(in.Extra[kind.name]); ok {
-			return []source{{name: "extra." + kind.name, claims: databaseClaims(given, kind.writer, kind.subject),
-				subject: kind.subject}}
+			return []source{{
+				name: "extra." + kind.name, claims: databaseClaims(given, kind.writer, kind.subject),
+				subject: kind.subject,
+			}}
 		}
 	}
 	return nil

@@ -82,10 +82,14 @@ func TestWhatBecomesOfClaims(t *testing.T) {
 		{"verified as nonsense", `{"sub":"a","email":"a@example.com","email_verified":"yes"}`, "", `{"email":"a@example.com","email_verified":false}`, 0},
 		{"verified without an address", `{"sub":"a","email_verified":true}`, "", `{}`, 0},
 		{"verified with a null address", `{"sub":"a","email":null,"email_verified":true}`, "", `{"email":null,"email_verified":false}`, 0},
-		{"one source's flag doesn't verify another's address", `{"sub":"a","email":"a@example.com","email_verified":true}`,
-			`{"sub":"a","email":"b@example.com"}`, `{"email":"b@example.com","email_verified":false}`, 0},
-		{"the same address in both sources", `{"sub":"a","email":"a@example.com","email_verified":true}`,
-			`{"sub":"a","email":"a@example.com"}`, `{"email":"a@example.com","email_verified":true}`, 0},
+		{
+			"one source's flag doesn't verify another's address", `{"sub":"a","email":"a@example.com","email_verified":true}`,
+			`{"sub":"a","email":"b@example.com"}`, `{"email":"b@example.com","email_verified":false}`, 0,
+		},
+		{
+			"the same address in both sources", `{"sub":"a","email":"a@example.com","email_verified":true}`,
+			`{"sub":"a","email":"a@example.com"}`, `{"email":"a@example.com","email_verified":true}`, 0,
+		},
 		{"blank means none", `{"sub":"a","name":" ","nickname":null,"picture":""}`, "", `{"name":null,"nickname":null,"picture":null}`, 0},
 		{"wrong types are dropped", `{"sub":"a","name":{"x":1},"given_name":7,"email":"nobody","picture":"javascript:alert(1)"}`, "", `{}`, 4},
 		{"tokens and protocol claims are dropped", `{"sub":"a","access_token":"x","iss":"x","at_hash":"y","sip_from_tag":"z","groups":["g"]}`, "", `{}`, 0},
@@ -123,15 +127,19 @@ func TestGitHubAddresses(t *testing.T) {
 			"` + call + `?page=2":[{"email":"a@example.com","verified":true,"primary":true}]}`, "a@example.com", true},
 		{"an unverified primary one before a verified other", `null`, `{"` + call + `":[{"email":"o@example.com","verified":true},
 			{"email":"a@example.com","verified":false,"primary":true}]}`, "a@example.com", false},
-		{"any verified one", `null`, `{"` + call + `":[{"email":"n@example.com","verified":false},{"email":"o@example.com","verified":true}]}`,
-			"o@example.com", true},
+		{
+			"any verified one", `null`, `{"` + call + `":[{"email":"n@example.com","verified":false},{"email":"o@example.com","verified":true}]}`,
+			"o@example.com", true,
+		},
 		{"only the public one", `"p@example.com"`, `{"` + call + `":{"$status":404}}`, "p@example.com", false},
 		{"none", `null`, `{"` + call + `":[null,7,{"email":""}]}`, nil, nil},
 		{"another address that only looks like the call", `null`, `{"` + call + `X":[{"email":"a@example.com","primary":true}]}`, nil, nil},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			p, err := Map(Input{Connection: connection("github"), Extra: decode(t, c.pages).(map[string]any),
-				Userinfo: decode(t, `{"id":1,"login":"l","email_verified":true,"email":`+c.public+`}`)})
+			p, err := Map(Input{
+				Connection: connection("github"), Extra: decode(t, c.pages).(map[string]any),
+				Userinfo: decode(t, `{"id":1,"login":"l","email_verified":true,"email":`+c.public+`}`),
+			})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -149,8 +157,10 @@ func TestAttributeMap(t *testing.T) {
 		"n":"${context.userinfo.n}","text":"${context.connection.strategy}/${context.connection.id}/${context.userinfo.n}",
 		"gone":"${context.userinfo.nothing}","open":"${context","number":12,"user_id":"auth0|admin","groups":"${context.tokenset.groups}",
 		"email":"${context.userinfo.mail}","bad":"${process.env.HOME}"}}}`).(map[string]any)
-	in := Input{Connection: connection("oidc"), IDToken: decode(t, `{"sub":"s","groups":["a","b"],"email_verified":true}`).(map[string]any),
-		Userinfo: decode(t, `{"sub":"s","first":"Jo","last":"March","address":{"city":"Concord"},"https://x.example/a.b":true,"n":1.50,"mail":"jo@example.com"}`)}
+	in := Input{
+		Connection: connection("oidc"), IDToken: decode(t, `{"sub":"s","groups":["a","b"],"email_verified":true}`).(map[string]any),
+		Userinfo: decode(t, `{"sub":"s","first":"Jo","last":"March","address":{"city":"Concord"},"https://x.example/a.b":true,"n":1.50,"mail":"jo@example.com"}`),
+	}
 	in.Connection.Options = options
 	p, err := Map(in)
 	if err != nil {
@@ -208,8 +218,10 @@ func TestSizes(t *testing.T) {
 }
 
 func TestOnlyExactJSONIsTaken(t *testing.T) {
-	for name, v := range map[string]any{"a float": 1.5, "a Go number": 7, "a Go slice": []string{"a"},
-		"a malformed number": json.Number("0x1"), "an empty number": json.Number(""), "nested": []any{map[string]any{"a": 1.5}}} {
+	for name, v := range map[string]any{
+		"a float": 1.5, "a Go number": 7, "a Go slice": []string{"a"},
+		"a malformed number": json.Number("0x1"), "an empty number": json.Number(""), "nested": []any{map[string]any{"a": 1.5}},
+	} {
 		if _, err := Map(Input{Connection: connection("google-oauth2"), Userinfo: map[string]any{"sub": "1", "x": v}}); !errors.Is(err, ErrNotJSON) {
 			t.Errorf("%s: error %v", name, err)
 		}
@@ -223,18 +235,42 @@ func TestGenerate(t *testing.T) {
 		h    Hints
 		want map[string]string
 	}{
-		{"from the parts of a name", map[string]any{"given_name": "Ann", "family_name": "Lee", "phone_number": "+1"}, Hints{Subject: "s"},
-			map[string]string{"name": "Ann Lee", "nickname": "Ann Lee", "picture": DefaultAvatarBase + "/al.png"}},
-		{"from the handle", map[string]any{"email": "x@example.com", "picture": "p"}, Hints{Handle: "octo"},
-			map[string]string{"name": "octo", "nickname": "octo"}},
-		{"a database name is the address", map[string]any{"email": "x@example.com", "given_name": "A", "family_name": "B", "picture": "p"},
-			Hints{Database: true}, map[string]string{"name": "x@example.com", "nickname": "x"}},
-		{"a database name is the username", map[string]any{"username": "neo", "picture": "p"}, Hints{Database: true},
-			map[string]string{"name": "neo", "nickname": "neo"}},
-		{"from the subject", map[string]any{"name": " "}, Hints{Subject: "s", AvatarBase: "https://x.example/a/"},
-			map[string]string{"name": "s", "nickname": "s", "picture": "https://x.example/a/s.png"}},
-		{"initials of three words", map[string]any{"name": "Żaneta von Ost", "nickname": "z"}, Hints{},
-			map[string]string{"picture": DefaultAvatarBase + "/%C5%BCo.png"}},
+		{
+			"from the parts of a name",
+			map[string]any{"given_name": "Ann", "family_name": "Lee", "phone_number": "+1"},
+			Hints{Subject: "s"},
+			map[string]string{"name": "Ann Lee", "nickname": "Ann Lee", "picture": DefaultAvatarBase + "/al.png"},
+		},
+		{
+			"from the handle",
+			map[string]any{"email": "x@example.com", "picture": "p"},
+			Hints{Handle: "octo"},
+			map[string]string{"name": "octo", "nickname": "octo"},
+		},
+		{
+			"a database name is the address",
+			map[string]any{"email": "x@example.com", "given_name": "A", "family_name": "B", "picture": "p"},
+			Hints{Database: true},
+			map[string]string{"name": "x@example.com", "nickname": "x"},
+		},
+		{
+			"a database name is the username",
+			map[string]any{"username": "neo", "picture": "p"},
+			Hints{Database: true},
+			map[string]string{"name": "neo", "nickname": "neo"},
+		},
+		{
+			"from the subject",
+			map[string]any{"name": " "},
+			Hints{Subject: "s", AvatarBase: "https://x.example/a/"},
+			map[string]string{"name": "s", "nickname": "s", "picture": "https://x.example/a/s.png"},
+		},
+		{
+			"initials of three words",
+			map[string]any{"name": "Żaneta von Ost", "nickname": "z"},
+			Hints{},
+			map[string]string{"picture": DefaultAvatarBase + "/%C5%BCo.png"},
+		},
 		{"nothing to do", map[string]any{"name": "n", "nickname": "n", "picture": "p"}, Hints{}, map[string]string{}},
 	} {
 		if got := Generate(c.root, c.h); !reflect.DeepEqual(got, c.want) {
@@ -346,7 +382,8 @@ func FuzzMap(f *testing.F) {
 }
 
 func BenchmarkMapGitHub(b *testing.B) {
-	in := Input{Connection: connection("github"), Userinfo: decode(b, `{"login":"octomona","id":9201022,"node_id":"MDQ6VXNlcjkyMDEwMjI=",
+	in := Input{
+		Connection: connection("github"), Userinfo: decode(b, `{"login":"octomona","id":9201022,"node_id":"MDQ6VXNlcjkyMDEwMjI=",
 		"avatar_url":"https://avatars.githubusercontent.com/u/9201022?v=4","gravatar_id":"","url":"https://api.github.com/users/octomona",
 		"html_url":"https://github.com/octomona","followers_url":"https://api.github.com/users/octomona/followers",
 		"following_url":"https://api.github.com/users/octomona/following{/other_user}","gists_url":"https://api.github.com/users/octomona/gists",
@@ -356,7 +393,8 @@ func BenchmarkMapGitHub(b *testing.B) {
 		"type":"User","site_admin":false,"name":"Mona Octo","company":null,"blog":null,"location":"Utrecht","email":"public@example.com",
 		"hireable":false,"bio":null,"twitter_username":null,"public_repos":14,"public_gists":0,"followers":16,"following":0,
 		"created_at":"2010-02-10T12:50:51Z","updated_at":"2024-06-01T08:00:00Z","plan":{"name":"free","space":976562499,"private_repos":10000}}`),
-		Extra: decode(b, `{"GET https://api.github.com/user/emails":[{"email":"mona@example.com","primary":true,"verified":true,"visibility":"private"}]}`).(map[string]any)}
+		Extra: decode(b, `{"GET https://api.github.com/user/emails":[{"email":"mona@example.com","primary":true,"verified":true,"visibility":"private"}]}`).(map[string]any),
+	}
 	b.ReportAllocs()
 	for b.Loop() {
 		if _, err := Map(in); err != nil {

@@ -42,9 +42,11 @@ type source struct {
 // strategies holds the rows. It is never changed. A strategy without a row is described by defaultStrategy.
 var strategies = [...]strategy{
 	{name: "google-oauth2", social: true, oidc: true, ignore: []string{"updated_at"}},
-	{name: "github", social: true, numericSubject: true, subject: []string{"id"}, handle: "login",
+	{
+		name: "github", social: true, numericSubject: true, subject: []string{"id"}, handle: "login",
 		rename: []renaming{{"login", "nickname"}, {"avatar_url", "picture"}},
-		ignore: []string{"created_at", "updated_at"}, adjust: githubEmails},
+		ignore: []string{"created_at", "updated_at"}, adjust: githubEmails,
+	},
 	{name: "oidc", scoped: true, oidc: true, ignore: []string{"updated_at"}, adjust: attributeMap},
 	{name: "okta", scoped: true, oidc: true, ignore: []string{"updated_at"}, adjust: attributeMap},
 	{name: "auth0", sources: databaseSources, adjust: takeMetadata},

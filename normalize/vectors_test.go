@@ -67,8 +67,10 @@ func (v vector) input() Input {
 		}
 	}
 	return Input{
-		Connection: Connection{ID: "con_0123456789abcdef", Name: v.Connection.Name, Strategy: v.Connection.Strategy,
-			Options: v.Connection.Options},
+		Connection: Connection{
+			ID: "con_0123456789abcdef", Name: v.Connection.Name, Strategy: v.Connection.Strategy,
+			Options: v.Connection.Options,
+		},
 		IDToken: v.Upstream.IDTokenClaims, Userinfo: v.Upstream.Userinfo, Extra: v.Upstream.Extra,
 		FormPost: v.Upstream.FormPost,
 	}
@@ -110,8 +112,10 @@ func stored(p Profile, database bool) map[string]any {
 		user[key] = v
 	}
 	user["user_id"] = p.UserID
-	user["identities"] = []any{map[string]any{"provider": p.Provider, "user_id": p.Subject, "connection": p.Connection,
-		"isSocial": p.IsSocial}}
+	user["identities"] = []any{map[string]any{
+		"provider": p.Provider, "user_id": p.Subject, "connection": p.Connection,
+		"isSocial": p.IsSocial,
+	}}
 	user["created_at"] = FormatTime(time.Unix(1700000000, 0))
 	user["logins_count"] = json.Number("1")
 	if p.UserMetadata != nil {

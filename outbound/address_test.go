@@ -42,9 +42,17 @@ func TestAllowedAddresses(t *testing.T) {
 		address         string
 		ifAll, ifListed bool
 	}{
-		{"127.0.0.1", true, false}, {"10.1.2.3", true, true}, {"10.2.0.1", true, false}, {"::ffff:10.1.2.3", true, true},
-		{"64:ff9b::a01:203", true, true}, {"fd12::1", true, true}, {"fd13::1", true, false}, {"93.184.215.14", true, true},
-		{"169.254.169.254", false, true}, {"::ffff:169.254.169.254", false, true}, {"fd00:ec2::254", false, false},
+		{"127.0.0.1", true, false},
+		{"10.1.2.3", true, true},
+		{"10.2.0.1", true, false},
+		{"::ffff:10.1.2.3", true, true},
+		{"64:ff9b::a01:203", true, true},
+		{"fd12::1", true, true},
+		{"fd13::1", true, false},
+		{"93.184.215.14", true, true},
+		{"169.254.169.254", false, true},
+		{"::ffff:169.254.169.254", false, true},
+		{"fd00:ec2::254", false, false},
 	} {
 		address := netip.MustParseAddr(c.address)
 		if got := all.permits(address); got != c.ifAll {

@@ -403,7 +403,10 @@ func TestSlowServersAreLeft(t *testing.T) {
 
 func TestNewRefusesBadOptions(t *testing.T) {
 	for _, o := range []outbound.Options{
-		{Timeout: -1}, {MaxBody: -1}, {Simulator: &url.URL{Scheme: "ftp", Host: "a.test"}}, {Simulator: &url.URL{Scheme: "http"}},
+		{Timeout: -1},
+		{MaxBody: -1},
+		{Simulator: &url.URL{Scheme: "ftp", Host: "a.test"}},
+		{Simulator: &url.URL{Scheme: "http"}},
 		{Simulator: &url.URL{Scheme: "http", Host: "a.test", RawQuery: "x"}},
 	} {
 		if _, err := outbound.New(o); err == nil {

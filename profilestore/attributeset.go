@@ -202,19 +202,25 @@ func (m MergeContext) owns(key string) bool {
 
 // origin is the provenance of an attribute of this profile.
 func origin(key string, p normalize.Profile, m MergeContext) Provenance {
-	return Provenance{Source: m.source(), Identity: keyOf(p).text(), Field: p.Fields[key], At: stamp(m.Now),
-		OwnedByIdP: m.owns(key)}
+	return Provenance{
+		Source: m.source(), Identity: keyOf(p).text(), Field: p.Fields[key], At: stamp(m.Now),
+		OwnedByIdP: m.owns(key),
+	}
 }
 
 func hints(p normalize.Profile, m MergeContext) normalize.Hints {
-	return normalize.Hints{Handle: p.Handle, Subject: bareSubject(keyOf(p)), AvatarBase: m.AvatarBase,
-		Database: p.Provider == databaseProvider}
+	return normalize.Hints{
+		Handle: p.Handle, Subject: bareSubject(keyOf(p)), AvatarBase: m.AvatarBase,
+		Database: p.Provider == databaseProvider,
+	}
 }
 
 // hintsAt are the hints without a login, for a user with this identity.
 func hintsAt(identity Identity, avatarBase string) normalize.Hints {
-	return normalize.Hints{Subject: bareSubject(identity.Key()), AvatarBase: avatarBase,
-		Database: identity.Provider == databaseProvider}
+	return normalize.Hints{
+		Subject: bareSubject(identity.Key()), AvatarBase: avatarBase,
+		Database: identity.Provider == databaseProvider,
+	}
 }
 
 // bareSubject is the provider's own subject, without the connection's name before it.

@@ -68,8 +68,10 @@ func Unlink(u *User, provider, userID string, now time.Time, avatarBase string) 
 	set.prepare()
 	set.generate(hintsAt(identity, avatarBase), now, never)
 	identity.ProfileData, identity.Provenance = nil, nil
-	freed = &User{ID: provider + "|" + identity.SubjectString(), Root: set.values, Provenance: set.provenance,
-		Identities: []Identity{identity}, CreatedAt: stamp(now), UpdatedAt: stamp(now)}
+	freed = &User{
+		ID: provider + "|" + identity.SubjectString(), Root: set.values, Provenance: set.provenance,
+		Identities: []Identity{identity}, CreatedAt: stamp(now), UpdatedAt: stamp(now),
+	}
 	if freed.ID == rest.ID {
 		return nil, nil, ErrUserIDTaken
 	}

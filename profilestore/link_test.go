@@ -8,18 +8,22 @@ import (
 )
 
 func githubUser() *User {
-	return &User{ID: "github|55", Root: values{"name": "Hub", "nickname": "hub", "picture": "https://x.example/h"},
+	return &User{
+		ID: "github|55", Root: values{"name": "Hub", "nickname": "hub", "picture": "https://x.example/h"},
 		Provenance: map[string]Provenance{"name": {Source: SourceIdP}},
 		Identities: []Identity{
 			{Connection: "github", Provider: "github", UserID: json.Number("55"), IsSocial: true},
 			{Connection: "sms", Provider: "sms", UserID: "9", ProfileData: values{"phone_number": "+15550100"}},
 		},
-		UserMetadata: values{"lost": true}}
+		UserMetadata: values{"lost": true},
+	}
 }
 
 func plainUser() *User {
-	return &User{ID: "auth0|1", Root: values{"email": "A@example.com", "name": "A"}, UserMetadata: values{"kept": true},
-		Identities: []Identity{{Connection: "db", Provider: "auth0", UserID: "1"}}}
+	return &User{
+		ID: "auth0|1", Root: values{"email": "A@example.com", "name": "A"}, UserMetadata: values{"kept": true},
+		Identities: []Identity{{Connection: "db", Provider: "auth0", UserID: "1"}},
+	}
 }
 
 func TestLinkAndUnlink(t *testing.T) {
@@ -47,15 +51,19 @@ func TestLinkAndUnlink(t *testing.T) {
 		t.Errorf("rest %+v", rest.Identities)
 	}
 	at := noon.Truncate(time.Millisecond)
-	mustEqual(t, "the freed user", &User{ID: "github|55", Root: githubUser().Root, Provenance: githubUser().Provenance,
-		Identities: githubUser().Identities[:1], CreatedAt: at, UpdatedAt: at}, freed)
+	mustEqual(t, "the freed user", &User{
+		ID: "github|55", Root: githubUser().Root, Provenance: githubUser().Provenance,
+		Identities: githubUser().Identities[:1], CreatedAt: at, UpdatedAt: at,
+	}, freed)
 
 	_, freed, err = Unlink(linked, "sms", "sms|9", noon, "https://pics.example/a")
 	if err != nil {
 		t.Fatal(err)
 	}
-	mustEqual(t, "root", values{"phone_number": "+15550100", "name": "+15550100", "nickname": "+15550100",
-		"picture": "https://pics.example/a/+1.png"}, freed.Root)
+	mustEqual(t, "root", values{
+		"phone_number": "+15550100", "name": "+15550100", "nickname": "+15550100",
+		"picture": "https://pics.example/a/+1.png",
+	}, freed.Root)
 }
 
 func TestLinkRefuses(t *testing.T) {

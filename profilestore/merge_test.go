@@ -26,7 +26,8 @@ func google(t testing.TB, userinfo map[string]any) normalize.Profile {
 		claims[key] = v
 	}
 	p, err := normalize.Map(normalize.Input{
-		Connection: normalize.Connection{Name: "google-oauth2", Strategy: "google-oauth2"}, Userinfo: claims})
+		Connection: normalize.Connection{Name: "google-oauth2", Strategy: "google-oauth2"}, Userinfo: claims,
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -49,28 +50,48 @@ func mustMerge(t testing.TB, u *User, p normalize.Profile, m MergeContext) *User
 type values = map[string]any
 
 func TestSecondLogin(t *testing.T) {
-	first := values{"email": "ann@example.com", "email_verified": true, "name": "Ann Lee", "given_name": "Ann",
-		"nickname": "annie", "groups2": []any{"a"}}
+	first := values{
+		"email": "ann@example.com", "email_verified": true, "name": "Ann Lee", "given_name": "Ann",
+		"nickname": "annie", "groups2": []any{"a"},
+	}
 	for _, c := range []struct {
 		name   string
 		mode   SyncMode
 		second values
 		want   values // nil: absent
 	}{
-		{"what the provider doesn't repeat stays", SyncEach, values{"email": "ann@example.com", "email_verified": true},
-			values{"name": "Ann Lee", "given_name": "Ann", "nickname": "annie", "email_verified": true}},
-		{"a blank name is made anew", SyncEach, values{"name": "", "given_name": nil},
-			values{"name": "ann@example.com", "given_name": nil, "nickname": "annie"}},
+		{
+			"what the provider doesn't repeat stays", SyncEach,
+			values{"email": "ann@example.com", "email_verified": true},
+			values{"name": "Ann Lee", "given_name": "Ann", "nickname": "annie", "email_verified": true},
+		},
+		{
+			"a blank name is made anew", SyncEach,
+			values{"name": "", "given_name": nil},
+			values{"name": "ann@example.com", "given_name": nil, "nickname": "annie"},
+		},
 		{"other attributes go when the provider stops sending them", SyncEach, values{}, values{"groups2": nil}},
 		{"other attributes go in a frozen profile too", SyncFirst, values{}, values{"groups2": nil, "name": "Ann Lee"}},
-		{"an e-mail address that is gone takes its flag along", SyncEach, values{"email": nil},
-			values{"email": nil, "email_verified": nil}},
-		{"a flag follows the provider", SyncEach, values{"email": "ann@example.com", "email_verified": false},
-			values{"email_verified": false}},
-		{"frozen: an unchanged address keeps its flag", SyncFirst, values{"email": "ann@example.com", "email_verified": false},
-			values{"email_verified": true}},
-		{"frozen: a new address comes with its own flag", SyncNever, values{"email": "a2@example.com", "name": "Other"},
-			values{"email": "a2@example.com", "email_verified": false, "name": "Ann Lee"}},
+		{
+			"an e-mail address that is gone takes its flag along", SyncEach,
+			values{"email": nil},
+			values{"email": nil, "email_verified": nil},
+		},
+		{
+			"a flag follows the provider", SyncEach,
+			values{"email": "ann@example.com", "email_verified": false},
+			values{"email_verified": false},
+		},
+		{
+			"frozen: an unchanged address keeps its flag", SyncFirst,
+			values{"email": "ann@example.com", "email_verified": false},
+			values{"email_verified": true},
+		},
+		{
+			"frozen: a new address comes with its own flag", SyncNever,
+			values{"email": "a2@example.com", "name": "Other"},
+			values{"email": "a2@example.com", "email_verified": false, "name": "Ann Lee"},
+		},
 		{"frozen: an address isn't lost", SyncFirst, values{"email": nil}, values{"email": "ann@example.com"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -161,9 +182,13 @@ func TestBlockedUsersAreCounted(t *testing.T) {
 
 func TestDeniedAttributesLeaveTheStore(t *testing.T) {
 	u := mustMerge(t, nil, google(t, values{"name": "Ann", "given_name": "Ann", "gender": "female"}), social(SyncEach))
-	p, err := normalize.Map(normalize.Input{Userinfo: values{"sub": "1001", "given_name": "Ann", "gender": "female"},
-		Connection: normalize.Connection{Name: "google-oauth2", Strategy: "google-oauth2",
-			Options: values{"non_persistent_attrs": []any{"given_name", "gender"}}}})
+	p, err := normalize.Map(normalize.Input{
+		Userinfo: values{"sub": "1001", "given_name": "Ann", "gender": "female"},
+		Connection: normalize.Connection{
+			Name: "google-oauth2", Strategy: "google-oauth2",
+			Options: values{"non_persistent_attrs": []any{"given_name", "gender"}},
+		},
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -173,10 +198,14 @@ func TestDeniedAttributesLeaveTheStore(t *testing.T) {
 }
 
 func TestPasswordlessLoginsVerifyTheAddress(t *testing.T) {
-	u := &User{ID: "email|1", Root: values{"email": "pat@example.com", "email_verified": false, "name": "Pat"},
-		Identities: []Identity{{Connection: "email", Provider: "email", UserID: "1"}}}
-	p := normalize.Profile{UserID: "email|1", Connection: "email", SubjectText: "1", Subject: "1",
-		Root: values{"email": "pat@example.com", "email_verified": true, "name": "x"}}
+	u := &User{
+		ID: "email|1", Root: values{"email": "pat@example.com", "email_verified": false, "name": "Pat"},
+		Identities: []Identity{{Connection: "email", Provider: "email", UserID: "1"}},
+	}
+	p := normalize.Profile{
+		UserID: "email|1", Connection: "email", SubjectText: "1", Subject: "1",
+		Root: values{"email": "pat@example.com", "email_verified": true, "name": "x"},
+	}
 	m := MergeContext{Connection: Connection{Name: "email", Kind: KindEmail}, Now: noon}
 	got := mustMerge(t, u, p, m)
 	mustEqual(t, "root", values{"email": "pat@example.com", "email_verified": true, "name": "Pat"}, got.Root)
@@ -187,12 +216,16 @@ func TestPasswordlessLoginsVerifyTheAddress(t *testing.T) {
 
 func TestStoredUsersKeepTheirNumbers(t *testing.T) {
 	yes, when := true, noon.Truncate(time.Millisecond)
-	u := &User{ID: "github|9007199254740993", Root: values{"id2": json.Number("9007199254740993"), "blog": nil},
-		Identities: []Identity{{Connection: "github", Provider: "github", UserID: json.Number("9007199254740993"), IsSocial: true,
+	u := &User{
+		ID: "github|9007199254740993", Root: values{"id2": json.Number("9007199254740993"), "blog": nil},
+		Identities: []Identity{{
+			Connection: "github", Provider: "github", UserID: json.Number("9007199254740993"), IsSocial: true,
 			ProfileData: values{"n": json.Number("1.10")}, Raw: &Raw{At: when, Userinfo: json.RawMessage(`{"id":9007199254740993}`)},
-			PasswordHash: "$x"}},
+			PasswordHash: "$x",
+		}},
 		UserMetadata: values{"n": json.Number("1e400")}, Blocked: &yes, CreatedAt: when, UpdatedAt: when, LastLogin: &when,
-		LoginsCount: 3, Provenance: map[string]Provenance{"blog": {Source: SourceIdP, At: when}}}
+		LoginsCount: 3, Provenance: map[string]Provenance{"blog": {Source: SourceIdP, At: when}},
+	}
 	raw, err := json.Marshal(u)
 	if err != nil {
 		t.Fatal(err)
@@ -255,7 +288,9 @@ func fuzzProfile(text string) (normalize.Profile, bool) {
 		return normalize.Profile{}, false
 	}
 	u.Root["sub"] = "1001"
-	p, err := normalize.Map(normalize.Input{Userinfo: u.Root,
-		Connection: normalize.Connection{Name: "google-oauth2", Strategy: "google-oauth2"}})
+	p, err := normalize.Map(normalize.Input{
+		Userinfo:   u.Root,
+		Connection: normalize.Connection{Name: "google-oauth2", Strategy: "google-oauth2"},
+	})
 	return p, err == nil
 }

@@ -128,8 +128,10 @@ func (u *User) checkSize() error {
 		return fmt.Errorf("user %s can't be stored: %w", u.ID, err)
 	}
 	if len(b) > maxProfileBytes {
-		return &Refusal{Code: CodeInvalidBody,
-			Message: fmt.Sprintf("The user profile is too large (%d bytes), maximum %d.", len(b), maxProfileBytes)}
+		return &Refusal{
+			Code:    CodeInvalidBody,
+			Message: fmt.Sprintf("The user profile is too large (%d bytes), maximum %d.", len(b), maxProfileBytes),
+		}
 	}
 	return nil
 }

@@ -12,10 +12,14 @@ func databaseUser() *User {
 	by := func(s Source) Provenance { return Provenance{Source: s, At: noon} }
 	return &User{
 		ID: "auth0|64b5f0a1c2d3e4f5a6b7c8d9",
-		Root: values{"email": "jane@example.com", "email_verified": true, "name": "jane@example.com", "nickname": "jane",
-			"given_name": "Jane", "picture": "https://x.example/p.png", "username": "janey"},
-		Provenance: map[string]Provenance{"email": by(SourceUser), "email_verified": by(SourceUser), "given_name": by(SourceUser),
-			"username": by(SourceUser), "picture": by(SourceAdmin), "name": by(SourceGenerated), "nickname": by(SourceGenerated)},
+		Root: values{
+			"email": "jane@example.com", "email_verified": true, "name": "jane@example.com", "nickname": "jane",
+			"given_name": "Jane", "picture": "https://x.example/p.png", "username": "janey",
+		},
+		Provenance: map[string]Provenance{
+			"email": by(SourceUser), "email_verified": by(SourceUser), "given_name": by(SourceUser),
+			"username": by(SourceUser), "picture": by(SourceAdmin), "name": by(SourceGenerated), "nickname": by(SourceGenerated),
+		},
 		Identities: []Identity{
 			{Connection: "db", Provider: "auth0", UserID: "64b5f0a1c2d3e4f5a6b7c8d9", PasswordHash: "$old"},
 			{Connection: "github", Provider: "github", UserID: json.Number("7"), IsSocial: true, ProfileData: values{"name": "J"}},
@@ -36,11 +40,17 @@ func TestPatchChanges(t *testing.T) {
 		body values
 		want values // rendered fields; nil: absent
 	}{
-		{"a new address is unverified, and what was generated from the old one follows", values{"email": "New@Example.com"},
-			values{"email": "new@example.com", "email_verified": false, "name": "new@example.com", "nickname": "new"}},
+		{
+			"a new address is unverified, and what was generated from the old one follows",
+			values{"email": "New@Example.com"},
+			values{"email": "new@example.com", "email_verified": false, "name": "new@example.com", "nickname": "new"},
+		},
 		{"the same address stays verified", values{"email": "JANE@example.com"}, values{"email_verified": true}},
-		{"an administrator may vouch for an address", values{"email": "new@example.com", "email_verified": true},
-			values{"email": "new@example.com", "email_verified": true}},
+		{
+			"an administrator may vouch for an address",
+			values{"email": "new@example.com", "email_verified": true},
+			values{"email": "new@example.com", "email_verified": true},
+		},
 		{"null removes", values{"given_name": nil}, values{"given_name": nil, "name": "jane@example.com"}},
 		{"null brings the generated value back", values{"picture": nil}, values{"picture": "https://s.gravatar.com/avatar/" +
 			"9e26471d35a78862c17e467d87cddedf?s=480&r=pg&d=https%3A%2F%2Fcdn.auth0.com%2Favatars%2Fja.png"}},
@@ -48,8 +58,11 @@ func TestPatchChanges(t *testing.T) {
 		{"usernames are in lower case", values{"username": "JANEY2"}, values{"username": "janey2"}},
 		{"a person with a username may lose the address", values{"email": nil}, values{"email": nil, "email_verified": nil, "name": "janey"}},
 		{"blocked", values{"blocked": true}, values{"blocked": true}},
-		{"metadata merges at the first level", values{"user_metadata": values{"deep": values{"c": "d"}, "new": []any{"x"}}},
-			values{"user_metadata": values{"color": "red", "deep": values{"c": "d"}, "new": []any{"x"}}}},
+		{
+			"metadata merges at the first level",
+			values{"user_metadata": values{"deep": values{"c": "d"}, "new": []any{"x"}}},
+			values{"user_metadata": values{"color": "red", "deep": values{"c": "d"}, "new": []any{"x"}}},
+		},
 		{"null removes a metadata key", values{"user_metadata": values{"color": nil, "deep": nil}}, values{"user_metadata": nil}},
 		{"an empty object removes all metadata", values{"user_metadata": values{}}, values{"user_metadata": nil}},
 		{"unknown keys are tolerated", values{"favourite": "x", "nickname": "jj"}, values{"nickname": "jj", "favourite": nil}},
@@ -80,60 +93,161 @@ func TestPatchRefuses(t *testing.T) {
 		body       values
 		code, want string
 	}{
-		{"synced names", socialEach, values{"picture": nil, "family_name": "L", "blocked": true}, CodeNotSupported,
-			"The following user attributes cannot be updated: family_name, picture. The connection (db) must either be a database connection (using the Auth0 store), a passwordless connection (email or sms) or has disabled 'Sync user profile attributes at each login'. For more information, see https://auth0.com/docs/dashboard/guides/connections/configure-connection-sync"},
-		{"names of a secondary identity", database, values{"name": "x", "connection": "db2"}, CodeNotSupported,
-			"The following user attributes cannot be updated: name. The specified connection belongs to a secondary identity."},
-		{"own fields of the server", database, values{"user_id": "x", "logins_count": json.Number("1"), "name": "x"}, CodeInvalidBody,
-			`Payload validation error: 'Additional properties not allowed: logins_count,user_id (consider storing them in app_metadata or user_metadata. See "Users Metadata" in https://auth0.com/docs/api/v2/changes for more details)'.`},
-		{"a wrong type", database, values{"name": values{}}, CodeInvalidBody,
-			"Payload validation error: 'Expected type string but found type object' on property name (The user's full name.)."},
-		{"null where it makes no sense", database, values{"blocked": nil}, CodeInvalidBody,
-			"Payload validation error: 'Expected type boolean but found type null' on property blocked (Whether this user was blocked by an administrator (true) or not (false).)."},
-		{"a long name", database, values{"nickname": strings.Repeat("x", 301)}, CodeInvalidBody,
-			"Payload validation error: 'String is too long (301 chars), maximum 300' on property nickname (The user's nickname.)."},
-		{"an empty password", database, values{"password": ""}, CodeInvalidBody,
-			"Payload validation error: 'String is too short (0 chars), minimum 1' on property password (New password for this user.)."},
-		{"no address", database, values{"email": "jane"}, CodeInvalidBody,
-			"Payload validation error: 'Object didn't pass validation for format email: jane' on property email (The user's email.)."},
-		{"password and address", database, values{"password": "x", "email": "a@example.com"}, CodeInvalidBody,
-			"Cannot update password and email simultaneously."},
-		{"username and password", database, values{"username": "x", "password": "x"}, CodeInvalidBody,
-			"Cannot update username and password simultaneously."},
-		{"a username where there are none", Connection{Name: "db", Kind: KindDatabase}, values{"username": "x"}, CodeNotSupported,
-			"Cannot set username for connection without requires_username."},
-		{"a social user's address", socialEach, values{"email": "a@example.com"}, CodeNotSupported,
-			"Cannot update email for non-database user."},
-		{"an enterprise user's flag", enterprise, values{"email_verified": true}, CodeNotSupported,
-			"Email verification is not supported for enterprise users."},
-		{"an enterprise user's password", enterprise, values{"password": "x"}, CodeNotSupported,
-			"Connection is not supported for this operation."},
-		{"an SMS user's flag", Connection{Name: "sms", Kind: KindSMS}, values{"email_verified": true}, CodeNotSupported,
-			"Connection is not supported for this operation."},
-		{"a social user's phone", socialEach, values{"phone_number": "+15550100"}, CodeNotSupported,
-			"Connection is not supported for this operation."},
-		{"a custom database's user", Connection{Name: "db", Kind: KindCustomDatabase, Sync: SyncEach}, values{"username": "x"},
-			CodeNotSupported, "Connection is not supported for this operation."},
-		{"a disabled connection", Connection{Name: "db", Kind: KindDatabase, Disabled: true}, values{"password": "x"}, CodeNotSupported,
-			"Cannot change email or password for users in a disabled connection."},
+		{
+			"synced names", socialEach,
+			values{"picture": nil, "family_name": "L", "blocked": true},
+			CodeNotSupported,
+			"The following user attributes cannot be updated: family_name, picture. The connection (db) must either be a database connection (using the Auth0 store), a passwordless connection (email or sms) or has disabled 'Sync user profile attributes at each login'. For more information, see https://auth0.com/docs/dashboard/guides/connections/configure-connection-sync",
+		},
+		{
+			"names of a secondary identity", database,
+			values{"name": "x", "connection": "db2"},
+			CodeNotSupported,
+			"The following user attributes cannot be updated: name. The specified connection belongs to a secondary identity.",
+		},
+		{
+			"own fields of the server", database,
+			values{"user_id": "x", "logins_count": json.Number("1"), "name": "x"},
+			CodeInvalidBody,
+			`Payload validation error: 'Additional properties not allowed: logins_count,user_id (consider storing them in app_metadata or user_metadata. See "Users Metadata" in https://auth0.com/docs/api/v2/changes for more details)'.`,
+		},
+		{
+			"a wrong type", database,
+			values{"name": values{}},
+			CodeInvalidBody,
+			"Payload validation error: 'Expected type string but found type object' on property name (The user's full name.).",
+		},
+		{
+			"null where it makes no sense", database,
+			values{"blocked": nil},
+			CodeInvalidBody,
+			"Payload validation error: 'Expected type boolean but found type null' on property blocked (Whether this user was blocked by an administrator (true) or not (false).).",
+		},
+		{
+			"a long name", database,
+			values{"nickname": strings.Repeat("x", 301)},
+			CodeInvalidBody,
+			"Payload validation error: 'String is too long (301 chars), maximum 300' on property nickname (The user's nickname.).",
+		},
+		{
+			"an empty password", database,
+			values{"password": ""},
+			CodeInvalidBody,
+			"Payload validation error: 'String is too short (0 chars), minimum 1' on property password (New password for this user.).",
+		},
+		{
+			"no address", database,
+			values{"email": "jane"},
+			CodeInvalidBody,
+			"Payload validation error: 'Object didn't pass validation for format email: jane' on property email (The user's email.).",
+		},
+		{
+			"password and address", database,
+			values{"password": "x", "email": "a@example.com"},
+			CodeInvalidBody,
+			"Cannot update password and email simultaneously.",
+		},
+		{
+			"username and password", database,
+			values{"username": "x", "password": "x"},
+			CodeInvalidBody,
+			"Cannot update username and password simultaneously.",
+		},
+		{
+			"a username where there are none",
+			Connection{Name: "db", Kind: KindDatabase},
+			values{"username": "x"},
+			CodeNotSupported,
+			"Cannot set username for connection without requires_username.",
+		},
+		{
+			"a social user's address", socialEach,
+			values{"email": "a@example.com"},
+			CodeNotSupported,
+			"Cannot update email for non-database user.",
+		},
+		{
+			"an enterprise user's flag", enterprise,
+			values{"email_verified": true},
+			CodeNotSupported,
+			"Email verification is not supported for enterprise users.",
+		},
+		{
+			"an enterprise user's password", enterprise,
+			values{"password": "x"},
+			CodeNotSupported,
+			"Connection is not supported for this operation.",
+		},
+		{
+			"an SMS user's flag",
+			Connection{Name: "sms", Kind: KindSMS},
+			values{"email_verified": true},
+			CodeNotSupported,
+			"Connection is not supported for this operation.",
+		},
+		{
+			"a social user's phone", socialEach,
+			values{"phone_number": "+15550100"},
+			CodeNotSupported,
+			"Connection is not supported for this operation.",
+		},
+		{
+			"a custom database's user",
+			Connection{Name: "db", Kind: KindCustomDatabase, Sync: SyncEach},
+			values{"username": "x"},
+			CodeNotSupported, "Connection is not supported for this operation.",
+		},
+		{
+			"a disabled connection",
+			Connection{Name: "db", Kind: KindDatabase, Disabled: true},
+			values{"password": "x"},
+			CodeNotSupported,
+			"Cannot change email or password for users in a disabled connection.",
+		},
 		{"a connection that the user doesn't have", database, values{"connection": "db3"}, CodeInvalidBody, "Connection does not exist."},
-		{"the last identifier", database, values{"connection": "db2", "email": nil}, CodeInvalidBody,
-			"The last identifier of the user cannot be removed."},
-		{"a flag without its address", database, values{"phone_verified": true}, CodeInvalidBody,
-			"Cannot set phone_verified for a user without phone_number."},
-		{"a dot in a name", database, values{"user_metadata": values{"a": []any{values{"b.c": true}}}}, CodeInvalidBody,
-			"Payload validation error: 'Property names must not contain '.' or '$': b.c' on property user_metadata."},
-		{"a reserved name", database, values{"app_metadata": values{"email": nil}}, CodeInvalidBody,
-			"Payload validation error: 'Property name is reserved: email' on property app_metadata."},
-		{"metadata of the wrong type", database, values{"app_metadata": nil}, CodeInvalidBody,
-			"Payload validation error: 'Expected type object but found type null' on property app_metadata (User metadata to which this user has read-only access.)."},
-		{"too much", database, values{"user_metadata": values{"x": strings.Repeat("x", maxProfileBytes)}}, CodeInvalidBody,
-			"The user profile is too large (1048796 bytes), maximum 1048576."},
+		{
+			"the last identifier", database,
+			values{"connection": "db2", "email": nil},
+			CodeInvalidBody,
+			"The last identifier of the user cannot be removed.",
+		},
+		{
+			"a flag without its address", database,
+			values{"phone_verified": true},
+			CodeInvalidBody,
+			"Cannot set phone_verified for a user without phone_number.",
+		},
+		{
+			"a dot in a name", database,
+			values{"user_metadata": values{"a": []any{values{"b.c": true}}}},
+			CodeInvalidBody,
+			"Payload validation error: 'Property names must not contain '.' or '$': b.c' on property user_metadata.",
+		},
+		{
+			"a reserved name", database,
+			values{"app_metadata": values{"email": nil}},
+			CodeInvalidBody,
+			"Payload validation error: 'Property name is reserved: email' on property app_metadata.",
+		},
+		{
+			"metadata of the wrong type", database,
+			values{"app_metadata": nil},
+			CodeInvalidBody,
+			"Payload validation error: 'Expected type object but found type null' on property app_metadata (User metadata to which this user has read-only access.).",
+		},
+		{
+			"too much", database,
+			values{"user_metadata": values{"x": strings.Repeat("x", maxProfileBytes)}},
+			CodeInvalidBody,
+			"The user profile is too large (1048796 bytes), maximum 1048576.",
+		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			u := databaseUser()
-			_, err := Patch(u, c.body, PatchContext{Primary: c.connection, Target: Connection{Name: "db2", Kind: KindDatabase},
-				PasswordHash: "$new", Now: noon})
+			_, err := Patch(u, c.body, PatchContext{
+				Primary: c.connection, Target: Connection{Name: "db2", Kind: KindDatabase},
+				PasswordHash: "$new", Now: noon,
+			})
 			var refusal *Refusal
 			if !errors.As(err, &refusal) {
 				t.Fatalf("error %v", err)
@@ -222,8 +336,10 @@ func FuzzPatch(f *testing.F) {
 			return
 		}
 		u := databaseUser()
-		got, err := Patch(u, body.Root, PatchContext{Primary: database, Target: Connection{Name: "db2", Kind: KindDatabase},
-			PasswordHash: "$new", Now: noon})
+		got, err := Patch(u, body.Root, PatchContext{
+			Primary: database, Target: Connection{Name: "db2", Kind: KindDatabase},
+			PasswordHash: "$new", Now: noon,
+		})
 		mustEqual(t, "the user given", databaseUser(), u)
 		if err != nil {
 			return

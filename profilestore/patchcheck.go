@@ -82,12 +82,17 @@ func patchType(key string) (want, description string, known bool) {
 // checkCombinations refuses pairs of changes that a store of passwords can't make at once.
 func (p *patch) checkCombinations() error {
 	for _, pair := range [...][2]string{
-		{"password", "email"}, {"password", "email_verified"}, {"username", "email"}, {"username", "email_verified"},
+		{"password", "email"},
+		{"password", "email_verified"},
+		{"username", "email"},
+		{"username", "email_verified"},
 		{"username", "password"},
 	} {
 		if p.has(pair[0]) && p.has(pair[1]) {
-			return &Refusal{Code: CodeInvalidBody,
-				Message: fmt.Sprintf("Cannot update %s and %s simultaneously.", pair[0], pair[1])}
+			return &Refusal{
+				Code:    CodeInvalidBody,
+				Message: fmt.Sprintf("Cannot update %s and %s simultaneously.", pair[0], pair[1]),
+			}
 		}
 	}
 	return nil

@@ -78,11 +78,15 @@ func TestSyncSequences(t *testing.T) {
 }
 
 func (s sequence) run(t *testing.T) {
-	w := &world{connections: map[string]normalize.Connection{}, users: map[string]*User{}, names: map[string]string{},
-		now: time.Date(2024, 3, 1, 12, 0, 0, 0, time.UTC)}
+	w := &world{
+		connections: map[string]normalize.Connection{}, users: map[string]*User{}, names: map[string]string{},
+		now: time.Date(2024, 3, 1, 12, 0, 0, 0, time.UTC),
+	}
 	for _, c := range s.Connections {
-		w.connections[c.Name] = normalize.Connection{ID: "con_0123456789abcdef", Name: c.Name, Strategy: c.Strategy,
-			Options: c.Options}
+		w.connections[c.Name] = normalize.Connection{
+			ID: "con_0123456789abcdef", Name: c.Name, Strategy: c.Strategy,
+			Options: c.Options,
+		}
 	}
 	for n, st := range s.Steps {
 		w.now = w.now.Add(time.Minute)
@@ -132,21 +136,26 @@ func (w *world) do(t *testing.T, st step) (*User, any, error) {
 	t.Helper()
 	switch st.Do {
 	case "login":
-		u, err := w.login(t, st.Connection, normalize.Input{IDToken: st.Upstream.IDTokenClaims,
-			Userinfo: st.Upstream.Userinfo, Extra: st.Upstream.Extra})
+		u, err := w.login(t, st.Connection, normalize.Input{
+			IDToken:  st.Upstream.IDTokenClaims,
+			Userinfo: st.Upstream.Userinfo, Extra: st.Upstream.Extra,
+		})
 		return u, nil, err
 	case "signup":
 		w.serial++
 		st.Body["_id"] = fmt.Sprintf("%024x", w.serial)
-		p, err := normalize.Map(normalize.Input{Connection: w.connections[st.Connection],
-			Extra: map[string]any{"signup": st.Body}})
+		p, err := normalize.Map(normalize.Input{
+			Connection: w.connections[st.Connection],
+			Extra:      map[string]any{"signup": st.Body},
+		})
 		if err != nil {
 			t.Fatal(err)
 		}
 		created := New(p, MergeContext{Connection: w.rules(st.Connection), Now: w.now, Source: SourceUser})
 		w.users[created.ID] = created
 		u, err := w.login(t, st.Connection, normalize.Input{Extra: map[string]any{"user": map[string]any{
-			"user_id": p.Subject, "email": p.Root["email"]}}})
+			"user_id": p.Subject, "email": p.Root["email"],
+		}}})
 		return u, nil, err
 	case "get_user":
 		u, ok := w.users[w.resolve(st.UserID)]

@@ -87,16 +87,26 @@ func TestNewNounsGetAuth0sDefaults(t *testing.T) {
 		grants  int
 		idShape string
 	}{
-		{"Plain", tenant.RefreshTokenSettings{RotationType: "non-rotating", ExpirationType: "non-expiring", TokenLifetime: 2592000,
-			IdleTokenLifetime: 1296000, InfiniteTokenLifetime: true, InfiniteIdleTokenLifetime: true}, false, 4, `^[A-Za-z0-9]{32}$`},
-		{"Shop", tenant.RefreshTokenSettings{RotationType: "rotating", ExpirationType: "expiring", TokenLifetime: 2592000,
-			IdleTokenLifetime: 1296000}, true, 3, `^[A-Za-z0-9]{32}$`},
-		{"App", tenant.RefreshTokenSettings{RotationType: "non-rotating", ExpirationType: "non-expiring", TokenLifetime: 2592000,
-			IdleTokenLifetime: 1296000, InfiniteTokenLifetime: true, InfiniteIdleTokenLifetime: true}, true, 3, `^[A-Za-z0-9]{32}$`},
-		{"Site", tenant.RefreshTokenSettings{RotationType: "rotating", ExpirationType: "expiring", Leeway: 3, TokenLifetime: 2592000,
-			IdleTokenLifetime: 1296000}, false, 4, `^[A-Za-z0-9]{32}$`},
-		{"Other site", tenant.RefreshTokenSettings{RotationType: "rotating", ExpirationType: "expiring", Leeway: 5, TokenLifetime: 2592000,
-			IdleTokenLifetime: 1296000}, false, 4, `^[A-Za-z0-9]{32}$`},
+		{"Plain", tenant.RefreshTokenSettings{
+			RotationType: "non-rotating", ExpirationType: "non-expiring", TokenLifetime: 2592000,
+			IdleTokenLifetime: 1296000, InfiniteTokenLifetime: true, InfiniteIdleTokenLifetime: true,
+		}, false, 4, `^[A-Za-z0-9]{32}$`},
+		{"Shop", tenant.RefreshTokenSettings{
+			RotationType: "rotating", ExpirationType: "expiring", TokenLifetime: 2592000,
+			IdleTokenLifetime: 1296000,
+		}, true, 3, `^[A-Za-z0-9]{32}$`},
+		{"App", tenant.RefreshTokenSettings{
+			RotationType: "non-rotating", ExpirationType: "non-expiring", TokenLifetime: 2592000,
+			IdleTokenLifetime: 1296000, InfiniteTokenLifetime: true, InfiniteIdleTokenLifetime: true,
+		}, true, 3, `^[A-Za-z0-9]{32}$`},
+		{"Site", tenant.RefreshTokenSettings{
+			RotationType: "rotating", ExpirationType: "expiring", Leeway: 3, TokenLifetime: 2592000,
+			IdleTokenLifetime: 1296000,
+		}, false, 4, `^[A-Za-z0-9]{32}$`},
+		{"Other site", tenant.RefreshTokenSettings{
+			RotationType: "rotating", ExpirationType: "expiring", Leeway: 5, TokenLifetime: 2592000,
+			IdleTokenLifetime: 1296000,
+		}, false, 4, `^[A-Za-z0-9]{32}$`},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			got := plain.ClientByName(c.name)

@@ -114,8 +114,10 @@ func TestClientsNeedNameIDAndSecret(t *testing.T) {
 		{tenant.Client{}, "name client_id client_secret"},
 		{tenant.Client{ID: "a", Name: "a", TokenEndpointAuthMethod: "none"}, ""},
 		{tenant.Client{ID: "a", Name: "a", Authentication: &tenant.ClientAuthentication{}}, ""},
-		{tenant.Client{ID: "a", Name: "a", Secret: "s", TokenEndpointAuthMethod: "none", Authentication: &tenant.ClientAuthentication{}},
-			"client_authentication_methods"},
+		{
+			tenant.Client{ID: "a", Name: "a", Secret: "s", TokenEndpointAuthMethod: "none", Authentication: &tenant.ClientAuthentication{}},
+			"client_authentication_methods",
+		},
 		{tenant.Client{ID: "a", Name: "a", Secret: "s", ClientMetadata: map[string]string{"k": strings.Repeat("ä", 255)}}, ""},
 		{tenant.Client{ID: "a", Name: "a", Secret: "s", ClientMetadata: map[string]string{"k": strings.Repeat("ä", 256)}}, "client_metadata.k"},
 		{tenant.Client{ID: "a", Name: "a", Secret: "s", Description: strings.Repeat("x", 141)}, "description"},

@@ -218,8 +218,13 @@ func (cmd *devCommand) announce(n *node, io streams) {
 	issuer := n.config.Issuer
 	fmt.Fprintf(io.out, "Latchkey is running in dev mode.\n\n")
 	for _, line := range [][2]string{
-		{"Start here", issuer + "dev"}, {"Demo app", issuer + "dev/app"}, {"Inbox", issuer + "dev/mail"}, {"Clock", issuer + "dev/clock"},
-		{"Issuer", issuer}, {"Discovery", issuer + ".well-known/openid-configuration"}, {"Identity providers", n.config.Upstream.Simulator},
+		{"Start here", issuer + "dev"},
+		{"Demo app", issuer + "dev/app"},
+		{"Inbox", issuer + "dev/mail"},
+		{"Clock", issuer + "dev/clock"},
+		{"Issuer", issuer},
+		{"Discovery", issuer + ".well-known/openid-configuration"},
+		{"Identity providers", n.config.Upstream.Simulator},
 	} {
 		fmt.Fprintf(io.out, "  %-19s %s\n", line[0], line[1])
 	}

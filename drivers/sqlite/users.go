@@ -22,7 +22,7 @@ const (
 		WHERE i.tenant = ? AND i.connection = ? AND i.subject = ?`
 	// E-mail addresses and usernames are stored in lower case, so the second spelling can only find a phone number.
 	userByLogin = `SELECT u.doc FROM user_logins AS l JOIN users AS u ON u.tenant = l.tenant AND u.id = l.user_id
-		WHERE l.tenant = ? AND l.connection = ? AND l.kind IN ('email', 'phone', 'username') AND l.value IN (?, ?)
+		WHERE l.tenant = ? AND l.connection = ? AND l.kind IN ('email', 'phone_number', 'username') AND l.value IN (?, ?)
 		ORDER BY l.kind LIMIT 1`
 )
 

@@ -123,8 +123,10 @@ func full() *profilestore.User {
 		Connection: "github", Provider: "github", UserID: json.Number("9007199254740993"), IsSocial: true,
 		ProfileData: map[string]any{"email": "other@example.com", "id": json.Number("9007199254740993")},
 		Provenance:  map[string]profilestore.Provenance{"email": {Source: profilestore.SourceIdP, At: birth}},
-		Raw: &profilestore.Raw{At: birth, IDToken: json.RawMessage(`{"sub":"1"}`), Userinfo: json.RawMessage(`{"n":1.0}`),
-			Extra: json.RawMessage(`[]`), FormPost: json.RawMessage(`{"user":"{}"}`)},
+		Raw: &profilestore.Raw{
+			At: birth, IDToken: json.RawMessage(`{"sub":"1"}`), Userinfo: json.RawMessage(`{"n":1.0}`),
+			Extra: json.RawMessage(`[]`), FormPost: json.RawMessage(`{"user":"{}"}`),
+		},
 	})
 	u.UserMetadata = map[string]any{"a": map[string]any{}}
 	u.AppMetadata = map[string]any{"plan": "gold"}
@@ -195,7 +197,8 @@ func secondary(t *testing.T, a, _ profilestore.Store) {
 	}
 	same(t, "owner of a secondary identity", got.ID, u.ID)
 	for _, key := range []profilestore.Key{
-		{Connection: "github", Subject: "9007199254740992"}, {Connection: "GitHub", Subject: "9007199254740993"},
+		{Connection: "github", Subject: "9007199254740992"},
+		{Connection: "GitHub", Subject: "9007199254740993"},
 		{Connection: "db", Subject: "9007199254740993"},
 	} {
 		_, err := a.ByIdentity(t.Context(), key)

@@ -45,11 +45,16 @@ func TestDemoTenantFitsThePages(t *testing.T) {
 	}
 	spa, management := file.Clients[0], file.Clients[2]
 	for _, pair := range [][2]string{
-		{spa.ClientID, dev.DemoSPAClientID}, {file.Clients[1].ClientID, dev.DemoWebClientID},
-		{management.ClientID, dev.DemoManagementClientID}, {management.Secret, dev.DemoManagementClientSecret},
-		{file.ClientGrants[0].ClientID, management.Name}, {file.ClientGrants[0].Audience, "http://localhost:3000/api/v2/"},
-		{file.Users[0].Email, dev.DemoEmail}, {file.Users[0].Password, dev.DemoPassword},
-		{spa.Callbacks[0], "http://localhost:3000/dev/app"}, {spa.Logout[0], "http://localhost:3000/dev/app"},
+		{spa.ClientID, dev.DemoSPAClientID},
+		{file.Clients[1].ClientID, dev.DemoWebClientID},
+		{management.ClientID, dev.DemoManagementClientID},
+		{management.Secret, dev.DemoManagementClientSecret},
+		{file.ClientGrants[0].ClientID, management.Name},
+		{file.ClientGrants[0].Audience, "http://localhost:3000/api/v2/"},
+		{file.Users[0].Email, dev.DemoEmail},
+		{file.Users[0].Password, dev.DemoPassword},
+		{spa.Callbacks[0], "http://localhost:3000/dev/app"},
+		{spa.Logout[0], "http://localhost:3000/dev/app"},
 		{spa.WebOrigins[0], "http://localhost:3000"},
 	} {
 		if pair[0] != pair[1] {

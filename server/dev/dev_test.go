@@ -194,10 +194,14 @@ func TestInboxShowsNewestFirst(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := []map[string]string{
-		{"id": "b", "at": "2026-03-01T12:01:00Z", "kind": "email", "to": "ada@example.com", "from": "demo@example.com",
-			"subject": `Verify <b>"you"</b>`, "text": "Go to http://localhost/v?a=1&b=2.", "html": `<p onclick="x()">Hi</p>`},
-		{"id": "a", "at": "2026-03-01T12:00:00Z", "kind": "sms", "to": "+4790000000", "from": "Demo",
-			"subject": "", "text": "Your code is 123456", "html": ""},
+		{
+			"id": "b", "at": "2026-03-01T12:01:00Z", "kind": "email", "to": "ada@example.com", "from": "demo@example.com",
+			"subject": `Verify <b>"you"</b>`, "text": "Go to http://localhost/v?a=1&b=2.", "html": `<p onclick="x()">Hi</p>`,
+		},
+		{
+			"id": "a", "at": "2026-03-01T12:00:00Z", "kind": "sms", "to": "+4790000000", "from": "Demo",
+			"subject": "", "text": "Your code is 123456", "html": "",
+		},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)

@@ -60,12 +60,18 @@ func TestLogInAtOpenIDProviders(t *testing.T) {
 		issuer, person, subject string
 		userinfo                string
 	}{
-		{"https://accounts.google.com", "ada", "108200000000000374519",
-			`{"email":"ada.byron@example.com","email_verified":true,"family_name":"Byron","given_name":"Ada","hd":"example.com","locale":"en","name":"Ada Byron","picture":"https://lh3.googleusercontent.com/a/ada=s96-c","sub":"108200000000000374519"}`},
-		{"https://acme.idp.example", "textual", "90071992547409931",
-			`{"email":"number@acme.example","email_verified":"true","employee_number":90071992547409931,"name":"Number Seven","sub":"90071992547409931"}`},
-		{"https://any.host.example/with/path", "bjork", "00u2bjork",
-			`{"department":"Sales","email":"bjork@acme.example","email_verified":false,"family_name":"Guðmundsdóttir","given_name":"Björk","locale":"is-IS","name":"Björk Guðmundsdóttir","sub":"00u2bjork"}`},
+		{
+			"https://accounts.google.com", "ada", "108200000000000374519",
+			`{"email":"ada.byron@example.com","email_verified":true,"family_name":"Byron","given_name":"Ada","hd":"example.com","locale":"en","name":"Ada Byron","picture":"https://lh3.googleusercontent.com/a/ada=s96-c","sub":"108200000000000374519"}`,
+		},
+		{
+			"https://acme.idp.example", "textual", "90071992547409931",
+			`{"email":"number@acme.example","email_verified":"true","employee_number":90071992547409931,"name":"Number Seven","sub":"90071992547409931"}`,
+		},
+		{
+			"https://any.host.example/with/path", "bjork", "00u2bjork",
+			`{"department":"Sales","email":"bjork@acme.example","email_verified":false,"family_name":"Guðmundsdóttir","given_name":"Björk","locale":"is-IS","name":"Björk Guðmundsdóttir","sub":"00u2bjork"}`,
+		},
 	}
 	for _, test := range tests {
 		t.Run(test.issuer, func(t *testing.T) {
@@ -288,22 +294,51 @@ func TestAuthorizationAnswers(t *testing.T) {
 		want    url.Values
 		address string
 	}{
-		{"cancelled", authorizeQuery(w), url.Values{"cancel": {"1"}},
-			url.Values{"error": {"access_denied"}, "error_description": {"The resource owner denied the request"}, "state": {"s1"}}, ""},
-		{"cancelled at Google", authorizeQuery(w), url.Values{"cancel": {"1"}},
-			url.Values{"error": {"access_denied"}, "state": {"s1"}}, "https://accounts.google.com/o/oauth2/v2/auth"},
-		{"cancelled at GitHub", authorizeQuery(w), url.Values{"cancel": {"1"}},
-			url.Values{"error": {"access_denied"}, "error_description": {"The user has denied your application access."}, "state": {"s1"}}, "https://github.com/login/oauth/authorize"},
-		{"prompt none", authorizeQuery(w, "prompt", "none"), ada,
-			url.Values{"error": {"login_required"}, "error_description": {"nobody is logged in at the simulated provider"}, "state": {"s1"}}, ""},
-		{"plain challenge", authorizeQuery(w, "code_challenge_method", "plain"), ada,
-			url.Values{"error": {"invalid_request"}, "error_description": {"code_challenge_method must be S256"}, "state": {"s1"}}, ""},
-		{"short challenge", authorizeQuery(w, "code_challenge", "abc"), ada,
-			url.Values{"error": {"invalid_request"}, "error_description": {"code_challenge is not a SHA-256 digest in base64url"}, "state": {"s1"}}, ""},
-		{"implicit", authorizeQuery(w, "response_type", "token"), ada,
-			url.Values{"error": {"unsupported_response_type"}, "error_description": {"response_type must be code"}, "state": {"s1"}}, ""},
-		{"state twice", url.Values{"state": {"a", "b"}, "client_id": {"c1"}, "redirect_uri": {w.url + "login/callback"}, "response_type": {"code"}}, ada,
-			url.Values{"error": {"invalid_request"}, "error_description": {"a parameter is given twice"}, "state": {"a"}}, ""},
+		{
+			"cancelled", authorizeQuery(w),
+			url.Values{"cancel": {"1"}},
+			url.Values{"error": {"access_denied"}, "error_description": {"The resource owner denied the request"}, "state": {"s1"}},
+			"",
+		},
+		{
+			"cancelled at Google", authorizeQuery(w),
+			url.Values{"cancel": {"1"}},
+			url.Values{"error": {"access_denied"}, "state": {"s1"}},
+			"https://accounts.google.com/o/oauth2/v2/auth",
+		},
+		{
+			"cancelled at GitHub", authorizeQuery(w),
+			url.Values{"cancel": {"1"}},
+			url.Values{"error": {"access_denied"}, "error_description": {"The user has denied your application access."}, "state": {"s1"}},
+			"https://github.com/login/oauth/authorize",
+		},
+		{
+			"prompt none", authorizeQuery(w, "prompt", "none"), ada,
+			url.Values{"error": {"login_required"}, "error_description": {"nobody is logged in at the simulated provider"}, "state": {"s1"}},
+			"",
+		},
+		{
+			"plain challenge", authorizeQuery(w, "code_challenge_method", "plain"), ada,
+			url.Values{"error": {"invalid_request"}, "error_description": {"code_challenge_method must be S256"}, "state": {"s1"}},
+			"",
+		},
+		{
+			"short challenge", authorizeQuery(w, "code_challenge", "abc"), ada,
+			url.Values{"error": {"invalid_request"}, "error_description": {"code_challenge is not a SHA-256 digest in base64url"}, "state": {"s1"}},
+			"",
+		},
+		{
+			"implicit", authorizeQuery(w, "response_type", "token"), ada,
+			url.Values{"error": {"unsupported_response_type"}, "error_description": {"response_type must be code"}, "state": {"s1"}},
+			"",
+		},
+		{
+			"state twice",
+			url.Values{"state": {"a", "b"}, "client_id": {"c1"}, "redirect_uri": {w.url + "login/callback"}, "response_type": {"code"}},
+			ada,
+			url.Values{"error": {"invalid_request"}, "error_description": {"a parameter is given twice"}, "state": {"a"}},
+			"",
+		},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {

@@ -49,8 +49,10 @@ func (s *Surface) proveTarget(r *http.Request) (*request, error) {
 	return q, nil
 }
 
-var errCallback = &Error{Status: http.StatusForbidden, Code: "unauthorized_client",
-	Description: "Callback URL mismatch. URL is not in the list of allowed callback URLs"}
+var errCallback = &Error{
+	Status: http.StatusForbidden, Code: "unauthorized_client",
+	Description: "Callback URL mismatch. URL is not in the list of allowed callback URLs",
+}
 
 func authorizeParams(r *http.Request) (web.Params, error) {
 	if r.Method == http.MethodPost {
@@ -114,8 +116,10 @@ func (q *request) settleMode(given string) error {
 		q.ResponseMode = given
 	case "web_message":
 		if !tenant.MatchOrigin(webOrigins(q.client), tenant.OriginOf(q.RedirectURI)) {
-			return &Error{Status: http.StatusForbidden, Code: "unauthorized_client",
-				Description: "The origin of redirect_uri is not in the list of allowed web origins"}
+			return &Error{
+				Status: http.StatusForbidden, Code: "unauthorized_client",
+				Description: "The origin of redirect_uri is not in the list of allowed web origins",
+			}
 		}
 		q.ResponseMode = given
 	default:
@@ -141,8 +145,10 @@ func (q *request) checkType() error {
 		return missing("response_type")
 	case "code":
 	default:
-		return &Error{Status: http.StatusNotImplemented, Code: "unsupported_response_type",
-			Description: "Unsupported response type: " + printable(q.ResponseType)}
+		return &Error{
+			Status: http.StatusNotImplemented, Code: "unsupported_response_type",
+			Description: "Unsupported response type: " + printable(q.ResponseType),
+		}
 	}
 	if !q.client.AllowsGrant(grantCode) {
 		return grantNotAllowed(grantCode)
@@ -230,8 +236,10 @@ func (q *request) otherParams() map[string]string {
 	extra := map[string]string{}
 	for name, v := range q.params {
 		text, ok := v.(string)
-		known := slices.Contains([]string{"client_id", "redirect_uri", "response_type", "response_mode", "scope", "state", "nonce",
-			"code_challenge", "code_challenge_method", "id_token_hint", "auth0Client"}, name)
+		known := slices.Contains([]string{
+			"client_id", "redirect_uri", "response_type", "response_mode", "scope", "state", "nonce",
+			"code_challenge", "code_challenge_method", "id_token_hint", "auth0Client",
+		}, name)
 		if ok && !known && len(name) <= 64 && len(text) <= 1024 && len(extra) < 30 {
 			extra[name] = text
 		}

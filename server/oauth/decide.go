@@ -99,8 +99,10 @@ func (s *Surface) continueKnown(w http.ResponseWriter, r *http.Request, q *reque
 	if err := s.touch(r.Context(), k, q.ClientID); err != nil {
 		return s.deliverError(w, r, q.AuthorizeRequest, err)
 	}
-	s.record(r, audit.Event{Type: audit.SuccessSilentAuth, ClientID: q.ClientID, ClientName: q.client.Name,
-		Connection: done.Connection, UserID: done.UserID})
+	s.record(r, audit.Event{
+		Type: audit.SuccessSilentAuth, ClientID: q.ClientID, ClientName: q.client.Name,
+		Connection: done.Connection, UserID: done.UserID,
+	})
 	return s.deliverCode(w, r, q.AuthorizeRequest, done)
 }
 

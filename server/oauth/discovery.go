@@ -28,8 +28,10 @@ func (s *Surface) discovery(w http.ResponseWriter, r *http.Request) {
 		"token_endpoint_auth_methods_supported":            []string{"client_secret_basic", "client_secret_post", "private_key_jwt", "none"},
 		"token_endpoint_auth_signing_alg_values_supported": []string{"RS256", "RS384", "PS256"},
 		"code_challenge_methods_supported":                 []string{"S256"},
-		"claims_supported": []string{"aud", "auth_time", "email", "email_verified", "exp", "family_name", "given_name", "iat",
-			"iss", "name", "nickname", "phone_number", "picture", "sub"},
+		"claims_supported": []string{
+			"aud", "auth_time", "email", "email_verified", "exp", "family_name", "given_name", "iat",
+			"iss", "name", "nickname", "phone_number", "picture", "sub",
+		},
 		"prompt_values_supported":                        []string{"none", "login", "consent", "select_account"},
 		"claims_parameter_supported":                     false,
 		"request_parameter_supported":                    false,

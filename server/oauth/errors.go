@@ -44,8 +44,10 @@ func denied(description string) *Error {
 }
 
 func grantNotAllowed(grantType string) *Error {
-	return &Error{Status: http.StatusForbidden, Code: "unauthorized_client",
-		Description: "Grant type '" + grantType + "' not allowed for the client."}
+	return &Error{
+		Status: http.StatusForbidden, Code: "unauthorized_client",
+		Description: "Grant type '" + grantType + "' not allowed for the client.",
+	}
 }
 
 // asError turns any error into one this surface may show. What it doesn't know is ours and says nothing.
@@ -67,13 +69,17 @@ func asError(err error) *Error {
 	case errors.Is(err, login.ErrBlocked):
 		return &Error{Status: http.StatusForbidden, Code: "unauthorized", Description: "user is blocked", Err: err}
 	case errors.Is(err, connectors.ErrBusy):
-		return &Error{Status: http.StatusServiceUnavailable, Code: "temporarily_unavailable",
-			Description: "Too many log-ins at once. Please try again in a moment.", Err: err}
+		return &Error{
+			Status: http.StatusServiceUnavailable, Code: "temporarily_unavailable",
+			Description: "Too many log-ins at once. Please try again in a moment.", Err: err,
+		}
 	case errors.Is(err, profilestore.ErrNotFound), login.Refuses(err):
 		return &Error{Status: http.StatusForbidden, Code: "access_denied", Description: "The person may not use this application.", Err: err}
 	default:
-		return &Error{Status: http.StatusInternalServerError, Code: "server_error",
-			Description: "Something went wrong on our side. Please try again.", Err: err}
+		return &Error{
+			Status: http.StatusInternalServerError, Code: "server_error",
+			Description: "Something went wrong on our side. Please try again.", Err: err,
+		}
 	}
 }
 

@@ -19,8 +19,10 @@ func (s *Surface) clientGrant(t *tokenRequest) (*tokenResponse, error) {
 	if err != nil {
 		kind, description = audit.FailedClientExchange, asError(err).Description
 	}
-	s.record(t.Request, audit.Event{Type: kind, ClientID: t.client.ID, ClientName: t.client.Name,
-		Audience: printable(t.params.String("audience")), Description: description})
+	s.record(t.Request, audit.Event{
+		Type: kind, ClientID: t.client.ID, ClientName: t.client.Name,
+		Audience: printable(t.params.String("audience")), Description: description,
+	})
 	return response, err
 }
 
@@ -74,8 +76,10 @@ func clientScope(t *tokenRequest, api *tenant.ResourceServer) ([]string, error) 
 		}
 	}
 	if len(lacking) > 0 {
-		return nil, &Error{Status: http.StatusForbidden, Code: "access_denied",
-			Description: "Client has not been granted scopes: " + strings.Join(lacking, ", ")}
+		return nil, &Error{
+			Status: http.StatusForbidden, Code: "access_denied",
+			Description: "Client has not been granted scopes: " + strings.Join(lacking, ", "),
+		}
 	}
 	return asked, nil
 }

@@ -44,8 +44,10 @@ func (s *Surface) codeGrant(t *tokenRequest) (*tokenResponse, error) {
 	if err != nil {
 		return nil, s.codeRefused(t, code, err)
 	}
-	s.record(t.Request, audit.Event{Type: audit.SuccessCodeExchange, ClientID: t.client.ID, ClientName: t.client.Name,
-		UserID: pass.User.ID, Connection: code.Login.Connection, Audience: code.Request.Audience, Scope: response.Scope})
+	s.record(t.Request, audit.Event{
+		Type: audit.SuccessCodeExchange, ClientID: t.client.ID, ClientName: t.client.Name,
+		UserID: pass.User.ID, Connection: code.Login.Connection, Audience: code.Request.Audience, Scope: response.Scope,
+	})
 	return response, nil
 }
 
@@ -68,7 +70,9 @@ func (s *Surface) codeReplayed(t *tokenRequest, code sessions.Code) error {
 }
 
 func (s *Surface) codeRefused(t *tokenRequest, code sessions.Code, err error) error {
-	s.record(t.Request, audit.Event{Type: audit.FailedCodeExchange, ClientID: t.client.ID, ClientName: t.client.Name,
-		UserID: code.Login.UserID, Connection: code.Login.Connection, Description: asError(err).Description})
+	s.record(t.Request, audit.Event{
+		Type: audit.FailedCodeExchange, ClientID: t.client.ID, ClientName: t.client.Name,
+		UserID: code.Login.UserID, Connection: code.Login.Connection, Description: asError(err).Description,
+	})
 	return err
 }

@@ -19,8 +19,10 @@ func (s *Surface) passwordGrant(t *tokenRequest) (*tokenResponse, error) {
 	name := t.config.Settings.DefaultDirectory
 	conn := t.config.ConnectionByName(name)
 	if conn == nil {
-		return nil, &Error{Status: http.StatusInternalServerError, Code: "server_error",
-			Description: "Authorization server not configured with default connection."}
+		return nil, &Error{
+			Status: http.StatusInternalServerError, Code: "server_error",
+			Description: "Authorization server not configured with default connection.",
+		}
 	}
 	return s.passwordLogin(t, conn)
 }
@@ -46,8 +48,10 @@ func (s *Surface) passwordLogin(t *tokenRequest, conn *tenant.Connection) (*toke
 	case password == "":
 		return nil, missing("password")
 	case !conn.EnabledFor(t.client.ID):
-		return nil, &Error{Status: http.StatusForbidden, Code: "unauthorized_client",
-			Description: "The connection is not enabled for the client"}
+		return nil, &Error{
+			Status: http.StatusForbidden, Code: "unauthorized_client",
+			Description: "The connection is not enabled for the client",
+		}
 	}
 	audience := s.audience(t.config, t.params.String("audience"))
 	scope, err := s.allowedScope(t.config, t.client, audience, passwordScope(t.config.ResourceServer(audience), t.params.String("scope")))
@@ -70,8 +74,10 @@ func (s *Surface) passwordLogin(t *tokenRequest, conn *tenant.Connection) (*toke
 	if err != nil {
 		return nil, err
 	}
-	s.record(t.Request, audit.Event{Type: audit.SuccessPasswordExchange, ClientID: t.client.ID, ClientName: t.client.Name,
-		UserID: result.User.ID, Connection: conn.Name, Audience: audience, Scope: response.Scope})
+	s.record(t.Request, audit.Event{
+		Type: audit.SuccessPasswordExchange, ClientID: t.client.ID, ClientName: t.client.Name,
+		UserID: result.User.ID, Connection: conn.Name, Audience: audience, Scope: response.Scope,
+	})
 	return response, nil
 }
 

@@ -1,6 +1,7 @@
 package oauth
 
 import (
+	"cmp"
 	"errors"
 	"slices"
 	"strings"
@@ -35,6 +36,11 @@ func (s *Surface) refreshGrant(t *tokenRequest) (*tokenResponse, error) {
 	if err != nil {
 		return nil, s.refreshRefused(t, family.Grant, gateRefresh(err))
 	}
+	// A token that will not be exchanged isn't worth a signature.
+	if _, err := sessions.DecideRefresh(family, refreshPolicy(t.client), hash, s.Now()); err != nil {
+		_, err := s.rotate(t, hash, given)
+		return nil, s.refreshRefused(t, family.Grant, cmp.Or(err, error(invalidGrant(refreshUnknown))))
+	}
 	response, err := s.issue(issuance{
 		config: t.config, client: t.client, user: pass.User, grant: pass.Grant, gty: grantRefresh,
 		scope: narrowed(pass.Grant.Scope, t.params.String("scope")),
@@ -45,8 +51,10 @@ func (s *Surface) refreshGrant(t *tokenRequest) (*tokenResponse, error) {
 	if response.RefreshToken, err = s.rotate(t, hash, given); err != nil {
 		return nil, s.refreshRefused(t, family.Grant, err)
 	}
-	s.record(t.Request, audit.Event{Type: audit.SuccessRefreshExchange, ClientID: t.client.ID, ClientName: t.client.Name,
-		UserID: pass.User.ID, Audience: pass.Grant.Audience, Scope: response.Scope})
+	s.record(t.Request, audit.Event{
+		Type: audit.SuccessRefreshExchange, ClientID: t.client.ID, ClientName: t.client.Name,
+		UserID: pass.User.ID, Audience: pass.Grant.Audience, Scope: response.Scope,
+	})
 	return response, nil
 }
 
@@ -108,7 +116,9 @@ func (s *Surface) refreshRefused(t *tokenRequest, g sessions.Grant, err error) e
 	if errors.Is(err, sessions.ErrReuse) {
 		kind = audit.RefreshReuse
 	}
-	s.record(t.Request, audit.Event{Type: kind, ClientID: t.client.ID, ClientName: t.client.Name, UserID: g.UserID,
-		Description: asError(err).Description})
+	s.record(t.Request, audit.Event{
+		Type: kind, ClientID: t.client.ID, ClientName: t.client.Name, UserID: g.UserID,
+		Description: asError(err).Description,
+	})
 	return err
 }

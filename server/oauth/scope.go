@@ -32,8 +32,10 @@ func (s *Surface) allowedScope(config *tenant.Config, client *tenant.Client, aud
 		return nil, denied("Service not found: " + printable(audience))
 	}
 	if api != nil && !client.IsFirstParty && config.ClientGrantFor(client.ID, audience) == nil {
-		return nil, &Error{Status: http.StatusForbidden, Code: "unauthorized_client",
-			Description: "Client is not authorized to access resource server \"" + printable(audience) + "\"."}
+		return nil, &Error{
+			Status: http.StatusForbidden, Code: "unauthorized_client",
+			Description: "Client is not authorized to access resource server \"" + printable(audience) + "\".",
+		}
 	}
 	var allowed []string
 	for _, scope := range asked {

@@ -82,8 +82,10 @@ func Body(r *http.Request) (Params, error) {
 	case "application/x-www-form-urlencoded", "":
 		return form(r)
 	default:
-		return nil, &BadInput{Message: "Content-Type must be application/json or application/x-www-form-urlencoded",
-			Status: http.StatusUnsupportedMediaType}
+		return nil, &BadInput{
+			Message: "Content-Type must be application/json or application/x-www-form-urlencoded",
+			Status:  http.StatusUnsupportedMediaType,
+		}
 	}
 }
 

@@ -202,6 +202,9 @@ func CheckConnection(c *Connection, strategies map[string]bool) []Problem {
 			p.addf("options.set_user_root_attributes", "unknown value (allowed: %s, %s, %s)", SyncOnEachLogin, SyncOnFirstLogin, SyncNever)
 		}
 	}
+	for _, problem := range c.CheckSignupFields() {
+		p.addf("options", "%v", problem)
+	}
 	p.metadata("metadata", c.Metadata)
 	return p
 }

@@ -90,8 +90,8 @@ type node struct {
 // Intervals of background work.
 const (
 	pollEvery  = 5 * time.Second // changes by other processes: tenant, keys
-	purgeEvery = time.Minute
-	purgeBatch = 1000
+	purgeEvery = 10 * time.Second
+	purgeBatch = 500
 	keepEvents = 30 * 24 * time.Hour
 )
 
@@ -305,17 +305,28 @@ func (n *node) keepKeys(ctx context.Context) {
 	})
 }
 
-// purge removes what has ended, in small portions.
+// purge removes what has ended.
 func (n *node) purge(ctx context.Context) {
 	n.every(ctx, purgeEvery, func() {
 		now := n.options.now()
-		if _, err := n.purger.Purge(ctx, now, purgeBatch); err != nil && ctx.Err() == nil {
-			n.warn("expired state can't be removed")(err)
-		}
-		if _, err := n.events.DeleteBefore(ctx, now.Add(-keepEvents), purgeBatch); err != nil && ctx.Err() == nil {
-			n.warn("old events can't be removed")(err)
-		}
+		n.drain(ctx, "expired state can't be removed", func() (int, error) { return n.purger.Purge(ctx, now, purgeBatch) })
+		n.drain(ctx, "old events can't be removed", func() (int, error) {
+			return n.events.DeleteBefore(ctx, now.Add(-keepEvents), purgeBatch)
+		})
 	})
+}
+
+// drain removes portion by portion, each small enough for requests to get in between, until nothing is left.
+func (n *node) drain(ctx context.Context, complaint string, remove func() (int, error)) {
+	for ctx.Err() == nil {
+		removed, err := remove()
+		if err != nil && ctx.Err() == nil {
+			n.warn(complaint)(err)
+		}
+		if err != nil || removed < purgeBatch {
+			return
+		}
+	}
 }
 
 func (n *node) every(ctx context.Context, interval time.Duration, work func()) {

@@ -15,12 +15,11 @@ const (
 	AccessTokenType = "at+jwt"
 )
 
-// minSecret is what Auth0 asks of an API's signing_secret (Management API: resource servers), so that what worked there
-// works here. RFC 7518 §3.2 asks for 32; secrets that Latchkey makes are longer than both.
-const minSecret = 16
+// minSecret is the size of the hash: a shorter key makes HS256 weaker than it looks (RFC 7518 §3.2).
+const minSecret = 32
 
 // ErrWeakSecret says that a secret is too short to sign with.
-var ErrWeakSecret = errors.New("HS256 needs a secret of at least 16 bytes")
+var ErrWeakSecret = errors.New("HS256 needs a secret of at least 32 bytes")
 
 // Sign makes a signed token (RFC 7519, compact) with the key that signs now. alg is RS256, PS256 or ES256; typ is one of
 // the few types this server issues, "" meaning DefaultType. Claims may hold json.Number, which stays as it is written.

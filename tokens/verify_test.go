@@ -354,7 +354,7 @@ func randomValue(random *mathrand.Rand, depth int) any {
 }
 
 func TestSignHS256(t *testing.T) {
-	secret := bytes.Repeat([]byte("s"), 16)
+	secret := bytes.Repeat([]byte("s"), 32)
 	token, err := tokens.SignHS256(secret, "", claims())
 	if err != nil {
 		t.Fatal(err)
@@ -366,7 +366,7 @@ func TestSignHS256(t *testing.T) {
 	if _, err := signed.Verify(secret); err != nil {
 		t.Error(err)
 	}
-	if _, err := tokens.SignHS256(secret[:15], "", claims()); !errors.Is(err, tokens.ErrWeakSecret) {
+	if _, err := tokens.SignHS256(secret[:31], "", claims()); !errors.Is(err, tokens.ErrWeakSecret) {
 		t.Errorf("a short secret: %v", err)
 	}
 	ring, _, _ := newRing(t)

@@ -28,6 +28,7 @@ import (
 	"github.com/latchkey-id/latchkey/server"
 	"github.com/latchkey-id/latchkey/server/authapi"
 	"github.com/latchkey-id/latchkey/server/hosted"
+	"github.com/latchkey-id/latchkey/server/mgmtapi"
 	"github.com/latchkey-id/latchkey/server/oauth"
 	"github.com/latchkey-id/latchkey/server/page"
 	"github.com/latchkey-id/latchkey/server/views"
@@ -182,6 +183,10 @@ func (n *node) handler(stores *sqlite.Tenant, sealing *seal.Ring) (http.Handler,
 			Audit:     n.audit, Pages: pages, Cookies: pages.Cookies, Now: now, TransactionTTL: c.Lifetimes.Transaction,
 		},
 		&authapi.Surface{Tenant: n.tenant, Login: n.login},
+		&mgmtapi.Surface{
+			Issuer: c.Issuer, Tenant: n.tenant, Users: users, Login: n.login, Gate: gate, Grants: stores.Grants(), Sessions: sso,
+			Keys: n.keys, Connectors: registry, Audit: n.audit, Avatars: c.Avatars.BaseURL, Now: now,
+		},
 	}
 	options := server.Options{
 		Edge: web.Edge{

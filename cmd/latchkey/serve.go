@@ -20,7 +20,6 @@ import (
 	"github.com/latchkey-id/latchkey/audit"
 	"github.com/latchkey-id/latchkey/config"
 	"github.com/latchkey-id/latchkey/connectors"
-	"github.com/latchkey-id/latchkey/drivers/sqlite"
 	"github.com/latchkey-id/latchkey/internal/passwords"
 	"github.com/latchkey-id/latchkey/internal/seal"
 	"github.com/latchkey-id/latchkey/login"
@@ -76,13 +75,11 @@ type nodeOptions struct {
 type node struct {
 	config   *config.Config
 	options  nodeOptions
-	db       *sqlite.DB
+	stores   *stores
 	tenant   *tenant.Cache
 	keys     *tokens.Keyring
 	audit    *audit.Log
 	login    *login.Service
-	purger   sessions.Purger
-	events   audit.Store
 	listener net.Listener
 	http     *http.Server
 	stopping atomic.Bool
@@ -109,23 +106,21 @@ func newNode(ctx context.Context, c *config.Config, o nodeOptions) (_ *node, err
 			err = errors.Join(err, n.close())
 		}
 	}()
-	if n.db, err = open(ctx, c, sealing, o.now); err != nil {
+	if n.stores, err = open(ctx, c, sealing, o.now); err != nil {
 		return nil, err
 	}
-	stores := n.db.Tenant(c.Tenant)
-	if n.tenant, err = tenant.NewCache(ctx, stores.Config()); err != nil {
+	if n.tenant, err = tenant.NewCache(ctx, n.stores.config); err != nil {
 		return nil, err
 	}
 	if _, err = n.tenant.Update(ctx, func(t *tenant.Config) error { tenant.EnsureManagementAPI(t, c.Issuer); return nil }); err != nil {
 		return nil, err
 	}
-	n.keys = tokens.NewKeyring(stores.Keys(), o.now)
+	n.keys = tokens.NewKeyring(n.stores.keys, o.now)
 	if err = n.keys.Load(ctx); err != nil {
 		return nil, err
 	}
-	n.events, n.purger = stores.Audit(), stores.Purger()
-	n.audit = audit.NewLog(n.events, o.now, o.log)
-	handler, err := n.handler(stores, sealing)
+	n.audit = audit.NewLog(n.stores.events, o.now, o.log)
+	handler, err := n.handler(sealing)
 	if err != nil {
 		return nil, err
 	}
@@ -141,7 +136,7 @@ func newNode(ctx context.Context, c *config.Config, o nodeOptions) (_ *node, err
 }
 
 // handler wires the surfaces.
-func (n *node) handler(stores *sqlite.Tenant, sealing *seal.Ring) (http.Handler, error) {
+func (n *node) handler(sealing *seal.Ring) (http.Handler, error) {
 	c, now := n.config, n.options.now
 	outside, err := n.outside()
 	if err != nil {
@@ -159,7 +154,7 @@ func (n *node) handler(stores *sqlite.Tenant, sealing *seal.Ring) (http.Handler,
 	if err != nil {
 		return nil, err
 	}
-	users, short := stores.Users(), stores.Ephemeral()
+	users, short, grants := n.stores.users, n.stores.short, n.stores.grants
 	registry := connectors.NewRegistry(connectors.Deps{
 		Outside: connectors.Outside{HTTP: outside.HTTP(), Rewrite: outside.Rewrite, Now: now},
 		Hasher:  hasher, Accounts: login.Accounts{Users: users}, Log: n.options.log,
@@ -169,10 +164,10 @@ func (n *node) handler(stores *sqlite.Tenant, sealing *seal.Ring) (http.Handler,
 	n.login = &login.Service{
 		Users: users, Tenant: n.tenant, Connectors: registry, Sessions: sso, Audit: n.audit, Avatars: c.Avatars.BaseURL, Now: now,
 	}
-	gate := login.Gate{Users: users, Tenant: n.tenant, Grants: stores.Grants()}
+	gate := login.Gate{Users: users, Tenant: n.tenant, Grants: grants}
 	surfaces := []server.Surface{
 		&oauth.Surface{
-			Issuer: c.Issuer, Tenant: n.tenant, Users: users, Login: n.login, Gate: gate, Grants: stores.Grants(),
+			Issuer: c.Issuer, Tenant: n.tenant, Users: users, Login: n.login, Gate: gate, Grants: grants,
 			Transactions: transactions, Codes: sessions.NewBox[sessions.Code](short, sessions.KindCode, c.Lifetimes.Code, now),
 			Assertions: sessions.NewBox[bool](short, sessions.KindAssertion, c.Lifetimes.Transaction, now),
 			Keys:       n.keys, Opaque: opaque, Audit: n.audit, Pages: pages, Cookies: pages.Cookies, Now: now,
@@ -184,7 +179,7 @@ func (n *node) handler(stores *sqlite.Tenant, sealing *seal.Ring) (http.Handler,
 		},
 		&authapi.Surface{Tenant: n.tenant, Login: n.login},
 		&mgmtapi.Surface{
-			Issuer: c.Issuer, Tenant: n.tenant, Users: users, Login: n.login, Gate: gate, Grants: stores.Grants(), Sessions: sso,
+			Issuer: c.Issuer, Tenant: n.tenant, Users: users, Login: n.login, Gate: gate, Grants: grants, Sessions: sso,
 			Keys: n.keys, Connectors: registry, Audit: n.audit, Avatars: c.Avatars.BaseURL, Now: now,
 		},
 	}
@@ -235,7 +230,7 @@ func (n *node) ready(ctx context.Context) error {
 	if n.stopping.Load() {
 		return errors.New("shutting down")
 	}
-	return n.db.Ping(ctx)
+	return n.stores.ping(ctx)
 }
 
 // run serves until ctx ends, then lets running requests finish.
@@ -288,8 +283,8 @@ func (n *node) close() error {
 	if n.audit != nil {
 		n.audit.Close()
 	}
-	if n.db != nil {
-		errs = append(errs, n.db.Close())
+	if n.stores != nil {
+		errs = append(errs, n.stores.close())
 	}
 	return errors.Join(errs...)
 }
@@ -314,9 +309,9 @@ func (n *node) keepKeys(ctx context.Context) {
 func (n *node) purge(ctx context.Context) {
 	n.every(ctx, purgeEvery, func() {
 		now := n.options.now()
-		n.drain(ctx, "expired state can't be removed", func() (int, error) { return n.purger.Purge(ctx, now, purgeBatch) })
+		n.drain(ctx, "expired state can't be removed", func() (int, error) { return n.stores.purger.Purge(ctx, now, purgeBatch) })
 		n.drain(ctx, "old events can't be removed", func() (int, error) {
-			return n.events.DeleteBefore(ctx, now.Add(-keepEvents), purgeBatch)
+			return n.stores.events.DeleteBefore(ctx, now.Add(-keepEvents), purgeBatch)
 		})
 	})
 }

@@ -123,4 +123,3 @@ func BenchmarkRefresh(b *testing.B) {
 		held = x.token(url.Values{"grant_type": {"refresh_token"}, "refresh_token": {token}})
 	}
 }
-

@@ -1,6 +1,7 @@
 package mgmtapi_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net/http"
@@ -8,10 +9,13 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/latchkey-id/latchkey/audit"
 	"github.com/latchkey-id/latchkey/login"
 	"github.com/latchkey-id/latchkey/sessions"
+	"github.com/latchkey-id/latchkey/tenant"
+	"github.com/latchkey-id/latchkey/tokens"
 )
 
 func TestConcurrentPatchesLoseNothing(t *testing.T) {
@@ -248,5 +252,71 @@ func TestWritesAreLoggedWithoutSecrets(t *testing.T) {
 	want := "sapi Create a User; fapi PasswordStrengthError: Password is too weak; sapi Update a connection; sapi Delete a User; sdu User successfully deleted"
 	if got := strings.Join(kinds, "; "); got != want {
 		t.Errorf("log:\n%s\nwant:\n%s", got, want)
+	}
+}
+
+// Tokens for this API may be signed by any of our algorithms, in either dialect; an ID token is no access token.
+func TestTokensThatOpen(t *testing.T) {
+	w := newWorld(t, newKeys(t))
+	claims := map[string]any{"iss": issuer, "sub": "machine@clients", "aud": audience, "scope": "read:users",
+		"iat": noon.Unix(), "exp": noon.Unix() + 60}
+	for _, alg := range []string{"RS256", "PS256", "ES256"} {
+		for _, typ := range []string{"JWT", "at+jwt"} {
+			if rec := w.send("GET", "/api/v2/users", "Bearer "+w.sign(alg, typ, claims), ""); rec.Code != http.StatusOK {
+				t.Errorf("%s %s: %d %s", alg, typ, rec.Code, rec.Body)
+			}
+		}
+	}
+	hs, err := tokens.SignHS256([]byte(strings.Repeat("k", 32)), "JWT", claims)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, token := range map[string]string{
+		"HS256": hs, "logout token": w.sign("RS256", "logout+jwt", claims), "ID token": w.idToken(nil),
+	} {
+		if rec := w.send("GET", "/api/v2/users", "Bearer "+token, ""); rec.Code != http.StatusUnauthorized {
+			t.Errorf("%s: %d", name, rec.Code)
+		}
+	}
+}
+
+// A client that lost its place in the tenant, and a person whose grant was revoked, have no access from then on.
+func TestTokensEndWithWhatTheyStandFor(t *testing.T) {
+	w := newWorld(t, newKeys(t))
+	machine := "Bearer " + w.machine("read:users", nil)
+	person, _, grant := w.person("auth0|ann", "Users", "read:current_user")
+	check := func(when string, want int) {
+		t.Helper()
+		if rec := w.send("GET", "/api/v2/users", machine, ""); rec.Code != want {
+			t.Errorf("%s: client: %d", when, rec.Code)
+		}
+		if rec := w.send("GET", "/api/v2/users/auth0%7Cann", "Bearer "+person, ""); rec.Code != want {
+			t.Errorf("%s: person: %d", when, rec.Code)
+		}
+	}
+	check("at first", http.StatusOK)
+	if err := w.grants.RevokeGrant(t.Context(), grant, noon.Add(time.Hour)); err != nil {
+		t.Fatal(err)
+	}
+	_, err := w.cache.Update(t.Context(), func(config *tenant.Config) error {
+		delete(config.Clients, "machine")
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	check("after", http.StatusUnauthorized)
+}
+
+func TestFailuresOfOursSayNothing(t *testing.T) {
+	w := newWorld(t, newKeys(t))
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	r := httptest.NewRequestWithContext(ctx, "GET", "/api/v2/users", nil)
+	r.Header.Set("Authorization", "Bearer "+w.machine(allWrite, nil))
+	rec := httptest.NewRecorder()
+	w.handler.ServeHTTP(rec, r)
+	if rec.Code != http.StatusInternalServerError || strings.Contains(rec.Body.String(), "context") {
+		t.Errorf("%d %s", rec.Code, rec.Body)
 	}
 }

@@ -320,3 +320,22 @@ func TestFailuresOfOursSayNothing(t *testing.T) {
 		t.Errorf("%d %s", rec.Code, rec.Body)
 	}
 }
+
+// People outlive their connection: their profile can be changed, what they log in with can't.
+func TestPeopleOfADeletedConnection(t *testing.T) {
+	w := newWorld(t, newKeys(t))
+	_, err := w.cache.Update(t.Context(), func(config *tenant.Config) error {
+		delete(config.Connections, "con_users00000000000")
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.call("PATCH", "/api/v2/users/auth0%7Cann", `{"name":"Ann Lee","blocked":true}`, http.StatusOK)
+	for _, body := range []string{`{"email":"x@example.com"}`, `{"password":"Correct-Horse-77"}`} {
+		got := w.call("PATCH", "/api/v2/users/auth0%7Cann", body, http.StatusBadRequest)["message"]
+		if got != "Cannot change email or password for users in a disabled connection." {
+			t.Errorf("%s: %v", body, got)
+		}
+	}
+}

@@ -292,3 +292,40 @@ func TestHashErrors(t *testing.T) {
 		}
 	}
 }
+
+func TestIdentifyChecksEverythingButThePassword(t *testing.T) {
+	d := openDB(t, &accounts{}, map[string]any{"requires_username": true, "disable_signup": true})
+	r, err := d.Identify(SignUp{Email: " Ann@Example.com", Username: "Ann", ByAdmin: true})
+	if err != nil || r.Email != "ann@example.com" || r.Username != "ann" || len(r.Subject) != 24 || r.PasswordHash != "" {
+		t.Errorf("%+v, %v", r, err)
+	}
+	for name, s := range map[string]SignUp{
+		"no username": {Email: "ann@example.com"},
+		"no address":  {Username: "ann"},
+		"address":     {Email: "ann", Username: "ann"},
+		"root":        {Email: "ann@example.com", Username: "ann", Root: map[string]string{"picture": "javascript:x"}},
+		"metadata":    {Email: "ann@example.com", Username: "ann", UserMetadata: map[string]any{"a": true}},
+	} {
+		var refused *SignUpError
+		if _, err := d.Identify(s); !errors.As(err, &refused) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+func TestImportedHashesAreCheckedBeforeTheyAreStored(t *testing.T) {
+	d := openDB(t, &accounts{}, nil)
+	good, err := bcrypt.GenerateFromPassword([]byte("x"), bcrypt.MinCost)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := d.CheckHash(t.Context(), string(good)); err != nil {
+		t.Error(err)
+	}
+	for _, hash := range []string{"", "x", "$2a$10$short", "$2a$31$" + string(good[7:]), "$argon2id$v=19$m=1"} {
+		var refused *SignUpError
+		if err := d.CheckHash(t.Context(), hash); !errors.As(err, &refused) || hash != "" && strings.Contains(err.Error(), hash) {
+			t.Errorf("%q: %v", hash, err)
+		}
+	}
+}

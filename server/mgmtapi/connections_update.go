@@ -7,6 +7,8 @@ import (
 	"slices"
 
 	"github.com/latchkey-id/latchkey/connectors"
+	"github.com/latchkey-id/latchkey/normalize"
+	"github.com/latchkey-id/latchkey/profilestore"
 	"github.com/latchkey-id/latchkey/tenant"
 )
 
@@ -27,8 +29,12 @@ func (s *Surface) updateConnection(c *call) error {
 		if conn == nil {
 			return noConnection()
 		}
+		before := conn.Options
 		for _, set := range change {
 			set(conn)
+		}
+		if err := checkSync(conn, before); err != nil {
+			return err
 		}
 		return s.checkConnection(config, conn, body)
 	})
@@ -182,6 +188,24 @@ func (s *Surface) checkConnection(config *tenant.Config, conn *tenant.Connection
 		return nil
 	}
 	return s.checkOptions(conn)
+}
+
+// checkSync refuses the sync switch where nothing is synced: our own stores are their people's only home. A switch that came
+// with a tenant file may stay, since tools send back what they read.
+func checkSync(conn *tenant.Connection, before map[string]any) error {
+	const option = "set_user_root_attributes"
+	_, given := conn.Options[option]
+	mode, _ := conn.Options[option].(string)
+	old, _ := before[option].(string)
+	if !given || mode == old && mode != "" || !connectionKeeps(conn) {
+		return nil
+	}
+	return badRequest("options.set_user_root_attributes can be set only for enterprise connections, social connections or custom "+
+		"database connections (using external users store)", codeInvalidBody)
+}
+
+func connectionKeeps(conn *tenant.Connection) bool {
+	return profilestore.ConnectionOf(normalize.Connection{Name: conn.Name, Strategy: conn.Strategy, Options: conn.Options}).Keeps()
 }
 
 func checkRealms(config *tenant.Config, conn *tenant.Connection) error {

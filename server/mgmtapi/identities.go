@@ -219,8 +219,11 @@ func (s *Surface) unlinkIdentity(c *call) error {
 		if err != nil {
 			return err
 		}
-		if _, err := tx.Get(ctx, freed.ID); !errors.Is(err, profilestore.ErrNotFound) {
-			return errors.Join(err, taken(err))
+		switch _, err := tx.Get(ctx, freed.ID); {
+		case err == nil:
+			return profilestore.ErrUserIDTaken
+		case !errors.Is(err, profilestore.ErrNotFound):
+			return err
 		}
 		if err := tx.Put(ctx, rest); err != nil {
 			return err
@@ -236,12 +239,4 @@ func (s *Surface) unlinkIdentity(c *call) error {
 		}
 	}
 	return c.answer(http.StatusOK, profilestore.RenderIdentities(rest))
-}
-
-// taken: looking for a user without an error found one.
-func taken(err error) error {
-	if err == nil {
-		return profilestore.ErrUserIDTaken
-	}
-	return nil
 }

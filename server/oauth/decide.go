@@ -223,18 +223,19 @@ func needsConsent(config *tenant.Config, client *tenant.Client, q sessions.Autho
 	if client.IsFirstParty && skips {
 		return false
 	}
-	for _, scope := range q.Scope {
-		if !consented(user, client.ID, q.Audience, scope) {
-			return true
-		}
-	}
-	return false
+	// A request without scopes still tells the app who somebody is, so it needs an agreement too.
+	agreed, known := agreement(user, client.ID, q.Audience)
+	return !known || slices.ContainsFunc(q.Scope, func(scope string) bool { return !slices.Contains(agreed.Scope, scope) })
 }
 
-func consented(user *profilestore.User, clientID, audience, scope string) bool {
-	return slices.ContainsFunc(user.Consents, func(c profilestore.Consent) bool {
-		return c.ClientID == clientID && c.Audience == audience && slices.Contains(c.Scope, scope)
-	})
+// agreement is what the person allowed the client for an API, "" for userinfo; there is one per client and API.
+func agreement(user *profilestore.User, clientID, audience string) (agreed profilestore.Consent, known bool) {
+	for _, c := range user.Consents {
+		if c.ClientID == clientID && c.Audience == audience {
+			return c, true
+		}
+	}
+	return agreed, false
 }
 
 // record writes an event with what every request knows.

@@ -164,6 +164,7 @@ func (s *Surface) resume(w http.ResponseWriter, r *http.Request) error {
 			return s.deliverError(w, r, t.Request, &Error{Code: t.Failed.Code, Description: t.Failed.Description})
 		})
 	}
+	web.NoStore(w)
 	if t.Done == nil {
 		http.Redirect(w, r, hostedPath("/u/login", secret), http.StatusFound)
 		return nil

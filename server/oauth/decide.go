@@ -169,6 +169,13 @@ func (s *Surface) resume(w http.ResponseWriter, r *http.Request) error {
 		http.Redirect(w, r, hostedPath("/u/login", secret), http.StatusFound)
 		return nil
 	}
+	holds, err := s.Login.Holds(r.Context(), s.Cookies.Get(r, web.SessionCookie), *t.Done)
+	if err != nil {
+		return err
+	}
+	if !holds {
+		return errTransaction
+	}
 	pass, err := s.Gate.Person(r.Context(), t.Done.UserID, client.ID, t.Done.Connection)
 	if err != nil {
 		return s.deliverError(w, r, t.Request, err)

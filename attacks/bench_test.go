@@ -20,6 +20,7 @@ const (
 	issuerUp = "https://idp.test"
 
 	controlPassword = "Passw0rd-of-control!"
+	evePassword     = "Passw0rd-of-eve!"
 	webSecret       = "web-client-secret-web-client-secret-web-client-secret"
 	web2Secret      = "web2-client-secret-web2-client-secret-web2-client-se"
 	hsSecret        = "hs256-api-secret-hs256-api-secret"
@@ -74,11 +75,12 @@ connections:
     options: {type: back_channel, client_id: up2-client, client_secret: ` + upSecret + `, issuer: "https://idp2.test", scope: openid profile email}
 users:
   - {connection: db, email: control@example.com, email_verified: true, password: "` + controlPassword + `", name: Control}
+  - {connection: db, email: eve@example.com, email_verified: true, password: "` + evePassword + `", name: Eve}
   - {connection: db, email: ada@example.com, email_verified: true, password: "` + password + `", name: Ada, given_name: Ada,
      user_metadata: {hobby: engines}, app_metadata: {plan: gold}}
 `
 
-// bench is a running product with its apps and an identity provider that says whatever the test wants.
+// bench is a running product with its apps, three people (ada; eve, who may be the attacker; control, who does nothing) and an identity provider that says whatever the test wants.
 type bench struct {
 	*blackbox.Server
 	up       *blackbox.Upstream
@@ -106,7 +108,7 @@ func start(t *testing.T, o benchOptions) *bench {
 		Server: s, up: up, secrets: map[string]bool{},
 		spa: blackbox.NewApp(t, s, "spa", "", appURL), web: blackbox.NewApp(t, s, "web", webSecret, webURL),
 	}
-	b.keepSecret(password, controlPassword, webSecret, web2Secret, hsSecret, upSecret)
+	b.keepSecret(password, controlPassword, evePassword, webSecret, web2Secret, hsSecret, upSecret)
 	tokens := b.passwordTokens(t, "control@example.com", controlPassword)
 	b.controlToken = tokens.Text("access_token")
 	b.control = s.Userinfo(t, b.controlToken).Body

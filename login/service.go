@@ -77,6 +77,16 @@ func (s *Service) Session(ctx context.Context, r Result) (secret string, session
 	return secret, session, session.ExpiresAt, s.Sessions.Put(ctx, secret, session.UserID, session, expires)
 }
 
+// Holds tells whether a browser that shows this session secret is the one in which the log-in was completed. Whoever only
+// planted the means to follow it has no session.
+func (s *Service) Holds(ctx context.Context, secret string, done sessions.Login) (bool, error) {
+	session, err := s.Sessions.Get(ctx, secret)
+	if errors.Is(err, sessions.ErrNotFound) {
+		return false, nil
+	}
+	return err == nil && session.ID == done.SessionID, err
+}
+
 // Defaults of sessions in hours (Auth0: Configure Session Lifetime Settings).
 const (
 	defaultSessionHours = 168

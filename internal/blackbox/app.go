@@ -2,6 +2,7 @@ package blackbox
 
 import (
 	"bytes"
+	"context"
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/base64"
@@ -155,7 +156,8 @@ func (s *Server) PostJSON(t testing.TB, path string, value any) Answer {
 // Do sends any request to a path of the server, without cookies, and follows no redirect.
 func (s *Server) Do(t testing.TB, method, path, contentType, body string, header http.Header) Answer {
 	t.Helper()
-	request, err := http.NewRequestWithContext(t.Context(), method, s.BaseURL+path, strings.NewReader(body))
+	// Cleanups ask too, when the test's context has ended; the client's own timeout bounds the request.
+	request, err := http.NewRequestWithContext(context.Background(), method, s.BaseURL+path, strings.NewReader(body))
 	if err != nil {
 		t.Fatal(err)
 	}

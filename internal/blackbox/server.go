@@ -259,7 +259,7 @@ func (s *Server) end() {
 		}
 	}
 	if s.t.Failed() {
-		s.t.Logf("log of the server:\n%s", tail(s.Logs(), 8000))
+		s.t.Logf("log of the server:\n%s", tail(s.Logs(), 2000))
 	}
 }
 
@@ -298,6 +298,16 @@ func (s *Server) Now() time.Time {
 // Run runs another command of the product on the server's database and returns what it printed.
 func (s *Server) Run(args ...string) string {
 	s.t.Helper()
+	text, err := s.Try(args...)
+	if err != nil {
+		s.t.Fatalf("latchkey %s: %v\n%s", strings.Join(args, " "), err, text)
+	}
+	return text
+}
+
+// Try is Run for a command that may fail.
+func (s *Server) Try(args ...string) (string, error) {
+	s.t.Helper()
 	path, err := binary()
 	if err != nil {
 		s.t.Fatal(err)
@@ -311,10 +321,7 @@ func (s *Server) Run(args ...string) string {
 	process := exec.CommandContext(ctx, path, args...)
 	process.Env = append(s.environment(), "LATCHKEY_DATABASE=sqlite:"+filepath.Join(s.Dir, "latchkey.db"), "LATCHKEY_ENCRYPTION_KEY="+string(key))
 	text, err := process.CombinedOutput()
-	if err != nil {
-		s.t.Fatalf("latchkey %s: %v\n%s", strings.Join(args, " "), err, text)
-	}
-	return string(text)
+	return string(text), err
 }
 
 // WriteFile writes a file into the server's folder and returns its path.

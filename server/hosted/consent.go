@@ -20,6 +20,9 @@ func (s *Surface) consentPage(w http.ResponseWriter, r *http.Request) error {
 	if f.Done == nil || f.Failed != nil {
 		return s.proceed(w, r, f)
 	}
+	if err := s.ownLogin(r, f); err != nil {
+		return err
+	}
 	user, err := s.Users.Get(r.Context(), f.Done.UserID)
 	if err != nil {
 		return err
@@ -29,6 +32,15 @@ func (s *Surface) consentPage(w http.ResponseWriter, r *http.Request) error {
 		Page: s.base(r, f, nonce, "consent"), Application: f.client.Name, Account: account(user), Action: "/u/consent",
 		Scopes: describedScopes(f.config.ResourceServer(f.Request.Audience), f.Request.Scope),
 	})
+}
+
+// ownLogin checks that the browser holds the session of the log-in that it is asked about.
+func (s *Surface) ownLogin(r *http.Request, f *flow) error {
+	holds, err := s.Login.Holds(r.Context(), s.Cookies.Get(r, web.SessionCookie), *f.Done)
+	if err == nil && !holds {
+		err = errExpired
+	}
+	return err
 }
 
 // account is what the person recognises themselves by.
@@ -65,6 +77,9 @@ func (s *Surface) consentSubmit(w http.ResponseWriter, r *http.Request) error {
 	}
 	if f.Done == nil {
 		return s.proceed(w, r, f)
+	}
+	if err := s.ownLogin(r, f); err != nil {
+		return err
 	}
 	switch params.String("consent") {
 	case "accept":

@@ -151,6 +151,7 @@ func (s *Surface) logIn(w http.ResponseWriter, r *http.Request, f *flow, result 
 	s.Cookies.Set(w, web.SessionCookie, secret, expires)
 	s.Cookies.Set(w, web.LastCookie, result.Connection.Name, s.Now().AddDate(1, 0, 0))
 	f.Done = &sessions.Login{UserID: result.User.ID, Connection: result.Connection.Name, SessionID: session.ID, AuthTime: result.AuthTime}
+	f.Consented = false // it was somebody else's answer
 	return s.proceed(w, r, f)
 }
 

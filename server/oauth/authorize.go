@@ -115,7 +115,7 @@ func (q *request) settleMode(given string) error {
 	case "fragment", "form_post":
 		q.ResponseMode = given
 	case "web_message":
-		if !tenant.MatchOrigin(webOrigins(q.client), tenant.OriginOf(q.RedirectURI)) {
+		if !tenant.MatchOrigin(q.client.WebOrigins, webOrigin(q.RedirectURI)) {
 			return &Error{
 				Status: http.StatusForbidden, Code: "unauthorized_client",
 				Description: "The origin of redirect_uri is not in the list of allowed web origins",
@@ -128,15 +128,14 @@ func (q *request) settleMode(given string) error {
 	return nil
 }
 
-// webOrigins are the pages a client's answers may be posted to: those listed, and those of its callbacks.
-func webOrigins(c *tenant.Client) []string {
-	origins := slices.Clone(c.WebOrigins)
-	for _, callback := range c.Callbacks {
-		if origin := tenant.OriginOf(callback); origin != "" {
-			origins = append(origins, origin)
-		}
+// webOrigin is the origin of a page at the redirect URI, "" where that leads to an app of the machine: no window there can
+// be told anything.
+func webOrigin(redirectURI string) string {
+	origin := tenant.OriginOf(redirectURI)
+	if strings.HasPrefix(origin, "https://") || strings.HasPrefix(origin, "http://") {
+		return origin
 	}
-	return origins
+	return ""
 }
 
 func (q *request) checkType() error {

@@ -164,9 +164,17 @@ func (s *Surface) resume(w http.ResponseWriter, r *http.Request) error {
 			return s.deliverError(w, r, t.Request, &Error{Code: t.Failed.Code, Description: t.Failed.Description})
 		})
 	}
+	web.NoStore(w)
 	if t.Done == nil {
 		http.Redirect(w, r, hostedPath("/u/login", secret), http.StatusFound)
 		return nil
+	}
+	holds, err := s.Login.Holds(r.Context(), s.Cookies.Get(r, web.SessionCookie), *t.Done)
+	if err != nil {
+		return err
+	}
+	if !holds {
+		return errTransaction
 	}
 	pass, err := s.Gate.Person(r.Context(), t.Done.UserID, client.ID, t.Done.Connection)
 	if err != nil {
@@ -223,18 +231,19 @@ func needsConsent(config *tenant.Config, client *tenant.Client, q sessions.Autho
 	if client.IsFirstParty && skips {
 		return false
 	}
-	for _, scope := range q.Scope {
-		if !consented(user, client.ID, q.Audience, scope) {
-			return true
-		}
-	}
-	return false
+	// A request without scopes still tells the app who somebody is, so it needs an agreement too.
+	agreed, known := agreement(user, client.ID, q.Audience)
+	return !known || slices.ContainsFunc(q.Scope, func(scope string) bool { return !slices.Contains(agreed.Scope, scope) })
 }
 
-func consented(user *profilestore.User, clientID, audience, scope string) bool {
-	return slices.ContainsFunc(user.Consents, func(c profilestore.Consent) bool {
-		return c.ClientID == clientID && c.Audience == audience && slices.Contains(c.Scope, scope)
-	})
+// agreement is what the person allowed the client for an API, "" for userinfo; there is one per client and API.
+func agreement(user *profilestore.User, clientID, audience string) (agreed profilestore.Consent, known bool) {
+	for _, c := range user.Consents {
+		if c.ClientID == clientID && c.Audience == audience {
+			return c, true
+		}
+	}
+	return agreed, false
 }
 
 // record writes an event with what every request knows.

@@ -9,7 +9,7 @@ import (
 
 // Cookies sets and reads cookies with the attributes that the issuer's scheme allows. On https the names carry the __Host-
 // prefix, so that no sibling domain can plant them, and SameSite=None lets silent log-ins in iframes and form_post answers
-// of identity providers see them. On http (loopback only) browsers take neither.
+// of identity providers see those that they need. On http (loopback only) browsers take neither.
 type Cookies struct{ Secure bool }
 
 // Names of cookies, before the prefix.
@@ -37,20 +37,23 @@ func (c Cookies) Get(r *http.Request, name string) string {
 
 // Set sends a cookie that lives until expires, or as long as the browser where that is zero.
 func (c Cookies) Set(w http.ResponseWriter, name, value string, expires time.Time) {
-	cookie := &http.Cookie{Name: c.name(name), Value: value, Path: "/", HttpOnly: true, Secure: c.Secure, SameSite: http.SameSiteLaxMode, Expires: expires}
-	if c.Secure {
-		cookie.SameSite = http.SameSiteNoneMode
-	}
-	http.SetCookie(w, cookie)
+	http.SetCookie(w, &http.Cookie{
+		Name: c.name(name), Value: value, Path: "/", HttpOnly: true, Secure: c.Secure, SameSite: c.sameSite(name), Expires: expires,
+	})
 }
 
 // Clear removes a cookie.
 func (c Cookies) Clear(w http.ResponseWriter, name string) {
-	cookie := &http.Cookie{Name: c.name(name), Path: "/", HttpOnly: true, Secure: c.Secure, MaxAge: -1, SameSite: http.SameSiteLaxMode}
-	if c.Secure {
-		cookie.SameSite = http.SameSiteNoneMode
+	http.SetCookie(w, &http.Cookie{
+		Name: c.name(name), Path: "/", HttpOnly: true, Secure: c.Secure, SameSite: c.sameSite(name), MaxAge: -1,
+	})
+}
+
+func (c Cookies) sameSite(name string) http.SameSite {
+	if c.Secure && (name == SessionCookie || name == BrowserCookie) {
+		return http.SameSiteNoneMode
 	}
-	http.SetCookie(w, cookie)
+	return http.SameSiteLaxMode
 }
 
 // Browser returns the browser's own random name, giving it one where it has none.

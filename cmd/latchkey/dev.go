@@ -7,12 +7,14 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"net"
 	"net/http"
 	"net/netip"
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/latchkey-id/latchkey/config"
@@ -65,8 +67,9 @@ func (cmd *devCommand) Run(ctx context.Context, io streams) (err error) {
 	}
 	options.dev = func(n *node) (http.Handler, error) {
 		surface, err := dev.New(dev.Options{
-			Issuer: c.Issuer, Clock: clock, Outbox: outbox, DemoClientID: demoClient(n.tenant.Current()),
-			Connections: func() []dev.ConnectionInfo { return connectionInfos(n.tenant.Current()) }, Logger: options.log,
+			Issuer: c.Issuer, Clock: clock, Outbox: outbox,
+			DemoClientID: func() string { return demoClient(n.tenant.Current(), c.Issuer+"dev/app") },
+			Connections:  func() []dev.ConnectionInfo { return connectionInfos(n.tenant.Current()) }, Logger: options.log,
 		})
 		if err != nil {
 			return nil, err
@@ -231,10 +234,16 @@ func (cmd *devCommand) announce(n *node, io streams) {
 	fmt.Fprintln(io.out)
 }
 
-// demoClient is the client of the demo app: the demo tenant's own, or a single-page app that may return to it.
-func demoClient(c *tenant.Config) string {
+// demoClient is the client of the demo app: the demo tenant's own, or the first single-page app that may return to it.
+func demoClient(c *tenant.Config, callback string) string {
 	if c.Clients[dev.DemoSPAClientID] != nil {
 		return dev.DemoSPAClientID
+	}
+	for _, id := range slices.Sorted(maps.Keys(c.Clients)) {
+		client := c.Clients[id]
+		if client.Public() && client.AllowsGrant("authorization_code") && tenant.MatchCallback(client.Callbacks, callback) {
+			return id
+		}
 	}
 	return ""
 }

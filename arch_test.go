@@ -50,7 +50,6 @@ var table = map[string]row{
 	"config":             {nil, "the process's configuration comes before everything else"},
 	"outbound":           {nil, "the client to the outside is guarded in one place, for all"},
 	"internal/passwords": {nil, "hash formats are arithmetic"},
-	"internal/deps":      {nil, "holds modules that wait for their packages"},
 	"internal/devca":     {nil, "dev mode's certificates are made before there is anything to serve"},
 	"server/web":         {nil, "plain HTTP plumbing without product knowledge"},
 	"server/views":       {nil, "templates get plain values, so that every surface can show a page"},
@@ -81,7 +80,8 @@ var table = map[string]row{
 		[]string{"server/web", "server/views", "server/page", "server/oauth", "server/hosted", "server/authapi", "server/mgmtapi", "server/dashboard", "server/dev", "login", "sessions", "tenant"},
 		"the server puts the surfaces under one roof",
 	},
-	"cmd/latchkey": {[]string{anything}, "the one place where everything is constructed"},
+	"cmd/latchkey":   {[]string{anything}, "the one place where everything is constructed"},
+	"bench/upstream": {nil, "a peer for load tests stands apart from what is measured"},
 }
 
 // noHTTP are the packages in which statuses, cookies and requests have no place.

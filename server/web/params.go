@@ -99,6 +99,12 @@ func JSON(r *http.Request) (Params, error) {
 	if err != nil {
 		return nil, Bad("The body is not an acceptable JSON object: %v", err)
 	}
+	if hasLoneSurrogate(raw) {
+		return nil, Bad("The body has half of a surrogate pair, which is no character")
+	}
+	if hasNUL(object) {
+		return nil, Bad("The body contains a NUL character")
+	}
 	return object, nil
 }
 

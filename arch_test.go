@@ -31,6 +31,7 @@ var leaves = map[string]string{
 	"internal/seal":       "sealing is one thing, whoever stores the result",
 	"internal/ids":        "the shapes of identifiers are the same everywhere",
 	"internal/strictjson": "JSON from outside is read with the same care everywhere",
+	"internal/jsonvalue":  "values of documents are copied in the same way everywhere",
 }
 
 var surface = []string{

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"github.com/latchkey-id/latchkey/internal/jsonvalue"
 	"github.com/latchkey-id/latchkey/normalize"
 )
 
@@ -25,7 +26,7 @@ func MergeMetadata(current, change map[string]any) map[string]any {
 	if change != nil && len(change) == 0 {
 		return nil
 	}
-	merged := cloneMap(current)
+	merged := jsonvalue.CloneMap(current)
 	for key, v := range change {
 		if v == nil {
 			delete(merged, key)
@@ -34,7 +35,7 @@ func MergeMetadata(current, change map[string]any) map[string]any {
 		if merged == nil {
 			merged = map[string]any{}
 		}
-		merged[key] = cloneValue(v)
+		merged[key] = jsonvalue.Clone(v)
 	}
 	if len(merged) == 0 {
 		return nil

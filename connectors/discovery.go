@@ -1,6 +1,7 @@
 package connectors
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"encoding/json"
@@ -9,6 +10,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/latchkey-id/latchkey/internal/strictjson"
 	"github.com/latchkey-id/latchkey/tenant"
 )
 
@@ -58,7 +60,7 @@ func discover(ctx context.Context, out Outside, address string) (metadata, error
 	if err != nil {
 		return metadata{}, fmt.Errorf("discovery: %w", err)
 	}
-	if _, err := decodeJSON(body); err != nil {
+	if _, err := strictjson.Decode(bytes.NewReader(body), maxAnswer, maxDepth); err != nil {
 		return metadata{}, fmt.Errorf("discovery: %w", err)
 	}
 	var m metadata

@@ -1,6 +1,7 @@
 package connectors
 
 import (
+	"bytes"
 	"context"
 	"crypto/ecdsa"
 	"crypto/ed25519"
@@ -10,6 +11,8 @@ import (
 	"fmt"
 
 	"github.com/go-jose/go-jose/v4"
+
+	"github.com/latchkey-id/latchkey/internal/strictjson"
 )
 
 const (
@@ -80,7 +83,7 @@ func matching(keys []jose.JSONWebKey, header jose.Header) (found []jose.JSONWebK
 // parseKeys reads a JWK set. Keys of a kind that doesn't sign ID tokens are left out (RFC 7517 §5), symmetric ones above all:
 // a public document can't hold a secret.
 func parseKeys(body []byte) ([]jose.JSONWebKey, error) {
-	if _, err := decodeJSON(body); err != nil {
+	if _, err := strictjson.Decode(bytes.NewReader(body), maxAnswer, maxDepth); err != nil {
 		return nil, err
 	}
 	var set struct {

@@ -1,6 +1,7 @@
 package connectors
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -10,6 +11,8 @@ import (
 	"net/url"
 	"strings"
 	"time"
+
+	"github.com/latchkey-id/latchkey/internal/strictjson"
 )
 
 // maxAnswer is how much of an identity provider's answer is read.
@@ -45,7 +48,7 @@ func (o Outside) getJSON(ctx context.Context, address, accessToken string, heade
 	if err != nil {
 		return nil, err
 	}
-	value, err := decodeJSON(body)
+	value, err := strictjson.Decode(bytes.NewReader(body), maxAnswer, maxDepth)
 	if err != nil {
 		return nil, fmt.Errorf("GET %s: %w", address, err)
 	}

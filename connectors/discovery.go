@@ -1,16 +1,13 @@
 package connectors
 
 import (
-	"bytes"
 	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
 	"strings"
 
-	"github.com/latchkey-id/latchkey/internal/strictjson"
 	"github.com/latchkey-id/latchkey/tenant"
 )
 
@@ -56,15 +53,12 @@ func discoveryAddress(conn *tenant.Connection, configured metadata, frontChannel
 // discover fetches a discovery document. Its issuer must be the one that the document's address stands for where the
 // address is a well-known one (OpenID Connect Discovery §4.3).
 func discover(ctx context.Context, out Outside, address string) (metadata, error) {
-	body, err := out.get(ctx, address, "", nil)
+	document, err := out.Client.GetJSON(ctx, address, nil)
 	if err != nil {
 		return metadata{}, fmt.Errorf("discovery: %w", err)
 	}
-	if _, err := strictjson.Decode(bytes.NewReader(body), maxAnswer, maxDepth); err != nil {
-		return metadata{}, fmt.Errorf("discovery: %w", err)
-	}
 	var m metadata
-	if err := json.Unmarshal(body, &m); err != nil {
+	if err := fill(&m, document); err != nil {
 		return metadata{}, fmt.Errorf("discovery: the document is malformed: %w", err)
 	}
 	issuer, ok := strings.CutSuffix(address, wellKnown)

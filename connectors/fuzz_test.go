@@ -1,15 +1,22 @@
 package connectors
 
 import (
+	"bytes"
 	"strings"
 	"testing"
+
+	"github.com/latchkey-id/latchkey/internal/strictjson"
 )
 
 func FuzzParseKeys(f *testing.F) {
 	f.Add([]byte(`{"keys":[{"kty":"EC","crv":"P-256","x":"f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU","y":"x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0"}]}`))
 	f.Add([]byte(`{"keys":[{"kty":"oct","k":"c2VjcmV0"}]}`))
 	f.Fuzz(func(t *testing.T, data []byte) {
-		keys, err := parseKeys(data)
+		document, err := strictjson.Decode(bytes.NewReader(data), maxAnswer, maxDepth)
+		if err != nil {
+			return
+		}
+		keys, err := parseKeys(document)
 		if err == nil && len(keys) == 0 {
 			t.Fatal("no keys and no error")
 		}

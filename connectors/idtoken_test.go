@@ -262,7 +262,7 @@ func TestWeakAndForeignKeysAreLeftOut(t *testing.T) {
 		"not a list":  "k1",
 		"101 of them": make([]any, 101),
 	} {
-		if got, err := parseKeys(mustJSON(map[string]any{"keys": keys})); err == nil {
+		if got, err := parseKeys(map[string]any{"keys": keys}); err == nil {
 			t.Errorf("%s: accepted %d keys", name, len(got))
 		}
 	}

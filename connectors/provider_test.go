@@ -19,6 +19,7 @@ import (
 	"github.com/go-jose/go-jose/v4"
 
 	"github.com/latchkey-id/latchkey/internal/passwords"
+	"github.com/latchkey-id/latchkey/outbound"
 	"github.com/latchkey-id/latchkey/tenant"
 )
 
@@ -26,6 +27,7 @@ const (
 	issuer      = "https://idp.example"
 	clientID    = "client-1"
 	redirectURI = "https://login.example/login/callback"
+	maxAnswer   = 1 << 20 // bytes, the outbound client's limit
 )
 
 var now = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
@@ -36,6 +38,8 @@ type fakeProvider struct {
 	srv *httptest.Server
 	key *rsa.PrivateKey
 	ec  *ecdsa.PrivateKey
+	// client reaches srv under the names of all providers.
+	client *outbound.Client
 
 	mu      sync.Mutex
 	clock   time.Time
@@ -61,6 +65,14 @@ func newProvider(t *testing.T) *fakeProvider {
 	p := &fakeProvider{t: t, key: key, ec: ec, clock: now, answers: map[string]http.HandlerFunc{}}
 	p.srv = httptest.NewServer(p)
 	t.Cleanup(p.srv.Close)
+	at, err := url.Parse(p.srv.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if p.client, err = outbound.New(outbound.Options{Simulator: at}); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(p.client.HTTP().CloseIdleConnections)
 	p.json("idp.example/.well-known/openid-configuration", p.discovery())
 	p.json("idp.example/jwks", p.jwks(p.publicKey("k1")))
 	return p
@@ -140,8 +152,7 @@ func (p *fakeProvider) deps() Deps {
 	return Deps{
 		Hasher: hasher, Log: slog.New(slog.DiscardHandler),
 		Outside: Outside{
-			HTTP:    p.srv.Client(),
-			Rewrite: func(s string) string { return strings.Replace(s, "https://", p.srv.URL+"/", 1) },
+			Client: p.client,
 			Now: func() time.Time {
 				p.mu.Lock()
 				defer p.mu.Unlock()

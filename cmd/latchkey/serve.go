@@ -161,7 +161,7 @@ func (n *node) handler(stores *sqlite.Tenant, sealing *seal.Ring) (http.Handler,
 	}
 	users, short := stores.Users(), stores.Ephemeral()
 	registry := connectors.NewRegistry(connectors.Deps{
-		Outside: connectors.Outside{HTTP: outside.HTTP(), Rewrite: outside.Rewrite, Now: now},
+		Outside: connectors.Outside{Client: outside, Now: now},
 		Hasher:  hasher, Accounts: login.Accounts{Users: users}, Log: n.options.log,
 	})
 	transactions := sessions.NewBox[sessions.Transaction](short, sessions.KindTransaction, c.Lifetimes.Transaction, now)

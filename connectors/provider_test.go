@@ -32,17 +32,35 @@ const (
 
 var now = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 
+// testClock is moved by hand.
+type testClock struct {
+	mu sync.Mutex
+	at time.Time
+}
+
+func (c *testClock) now() time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.at
+}
+
+func (c *testClock) advance(d time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.at = c.at.Add(d)
+}
+
 // fakeProvider stands for every identity provider: https://HOST/PATH is served from answers["HOST/PATH"].
 type fakeProvider struct {
-	t   *testing.T
-	srv *httptest.Server
-	key *rsa.PrivateKey
-	ec  *ecdsa.PrivateKey
+	t     *testing.T
+	srv   *httptest.Server
+	clock *testClock
+	key   *rsa.PrivateKey
+	ec    *ecdsa.PrivateKey
 	// client reaches srv under the names of all providers.
 	client *outbound.Client
 
 	mu      sync.Mutex
-	clock   time.Time
 	answers map[string]http.HandlerFunc
 	calls   []string      // "METHOD HOST/PATH?QUERY" in order
 	form    url.Values    // of the last POST
@@ -62,7 +80,7 @@ func newProvider(t *testing.T) *fakeProvider {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := &fakeProvider{t: t, key: key, ec: ec, clock: now, answers: map[string]http.HandlerFunc{}}
+	p := &fakeProvider{t: t, key: key, ec: ec, clock: &testClock{at: now}, answers: map[string]http.HandlerFunc{}}
 	p.srv = httptest.NewServer(p)
 	t.Cleanup(p.srv.Close)
 	at, err := url.Parse(p.srv.URL)
@@ -138,12 +156,6 @@ func (p *fakeProvider) count(call string) (n int) {
 	return n
 }
 
-func (p *fakeProvider) advance(d time.Duration) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.clock = p.clock.Add(d)
-}
-
 func (p *fakeProvider) deps() Deps {
 	hasher, err := passwords.New(passwords.Config{Params: passwords.Params{Memory: 64, Time: 1, Threads: 1}})
 	if err != nil {
@@ -151,14 +163,7 @@ func (p *fakeProvider) deps() Deps {
 	}
 	return Deps{
 		Hasher: hasher, Log: slog.New(slog.DiscardHandler),
-		Outside: Outside{
-			Client: p.client,
-			Now: func() time.Time {
-				p.mu.Lock()
-				defer p.mu.Unlock()
-				return p.clock
-			},
-		},
+		Outside: Outside{Client: p.client, Now: p.clock.now},
 	}
 }
 

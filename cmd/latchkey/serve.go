@@ -156,7 +156,7 @@ func (n *node) handler(sealing *seal.Ring) (http.Handler, error) {
 	}
 	users, short, grants := n.stores.users, n.stores.short, n.stores.grants
 	registry := connectors.NewRegistry(connectors.Deps{
-		Outside: connectors.Outside{HTTP: outside.HTTP(), Rewrite: outside.Rewrite, Now: now},
+		Outside: connectors.Outside{Client: outside, Now: now},
 		Hasher:  hasher, Accounts: login.Accounts{Users: users}, Log: n.options.log,
 	})
 	transactions := sessions.NewBox[sessions.Transaction](short, sessions.KindTransaction, c.Lifetimes.Transaction, now)

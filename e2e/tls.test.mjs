@@ -3,10 +3,10 @@ import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import https from 'node:https';
-import { after, afterEach, before, beforeEach, describe, test } from 'node:test';
+import { after, before, describe, test } from 'node:test';
 import { promisify } from 'node:util';
 import { startFor, stopAll } from './support/apps.mjs';
-import { fresh, launch, noBrowser } from './support/chromium.mjs';
+import { fresh, launch, noBrowser, tolerant } from './support/chromium.mjs';
 import { choose, logIn } from './support/hosted.mjs';
 import { startDev } from './support/latchkey.mjs';
 import { createClient, finish, openApp, serveApp } from './support/spa.mjs';
@@ -69,27 +69,25 @@ describe('latchkey dev --tls', () => {
 });
 
 // The app is at http://localhost, the issuer at https://127.0.0.1: two sites. Whether a hidden frame of another site gets its
-// cookies is the browser's decision: with them a session is renewed, and where they are blocked the SDK hears login_required,
+// cookies is up to the browser and its person. Where they are blocked, as in private windows, the SDK hears login_required,
 // and refresh tokens are the way (Auth0: Configure Silent Authentication).
 for (const blocked of [false, true]) {
   describe(`an app of another site, third-party cookies ${blocked ? 'blocked' : 'allowed'}`, { skip: noBrowser }, () => {
-    let app; let dev; let browser; let context; let page; let options;
+    let app; let dev; let browser; let page; let options; let context;
 
     before(async () => {
       app = await serveApp('localhost');
       dev = await startFor(app, { args: ['--tls'] });
-      const policy = blocked ? ['--test-third-party-cookie-phaseout'] : [];
-      browser = await launch(['--ignore-certificate-errors', ...policy]);
       options = { domain: dev.origin, clientId: 'spa-app' };
+      const flags = ['--ignore-certificate-errors'];
+      if (blocked) browser = await launch(flags);
+      context = blocked ? await fresh(browser) : await tolerant(flags);
     });
-    after(() => stopAll(browser, dev, app));
-    beforeEach(async () => {
-      context = await fresh(browser);
-      page = await context.newPage();
-    });
-    afterEach(() => context.close());
+    after(() => stopAll(browser ?? context, dev, app));
 
     async function begin(given) {
+      await context.clearCookies();
+      page = await context.newPage();
       await openApp(page, app, given);
       await page.evaluate(() => { client.loginWithRedirect(); });
       await logIn(page, 'ada@example.com');

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"crypto/tls"
+	"crypto/x509"
 	"encoding/base64"
 	"errors"
 	"fmt"
@@ -59,7 +60,7 @@ func (cmd *devCommand) Run(ctx context.Context, io streams) (err error) {
 	clock, outbox := dev.NewClock(time.Now), (*dev.Outbox)(nil)
 	outbox = dev.NewOutbox(clock.Now)
 	options := nodeOptions{log: newLogger(c, io.err), now: clock.Now}
-	if options.tls, err = cmd.certificate(c, dir, io); err != nil {
+	if err := cmd.secure(c, dir, io, &options); err != nil {
 		return err
 	}
 	if options.simulator, err = url.Parse(c.Upstream.Simulator); err != nil {
@@ -171,21 +172,33 @@ func devKey(path string) ([]byte, error) {
 	return key, os.WriteFile(path, []byte(base64.StdEncoding.EncodeToString(key)), 0o600)
 }
 
-// certificate makes the TLS configuration of --tls and prints where the authority's certificate is.
-func (cmd *devCommand) certificate(c *config.Config, dir string, io streams) (*tls.Config, error) {
+// secure sets up --tls and prints where the authority's certificate is. The server itself trusts the authority as well: the
+// simulated providers are reached by https then.
+func (cmd *devCommand) secure(c *config.Config, dir string, io streams, options *nodeOptions) error {
 	if !cmd.TLS {
-		return nil, nil
+		return nil
 	}
 	issuer, err := url.Parse(c.Issuer)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	authority, certificate, err := devca.Ensure(filepath.Join(dir, "tls"), []string{issuer.Hostname()}, time.Now())
 	if err != nil {
-		return nil, err
+		return err
+	}
+	pem, err := os.ReadFile(authority)
+	if err != nil {
+		return err
+	}
+	if options.roots, err = x509.SystemCertPool(); err != nil {
+		return fmt.Errorf("system's certificate authorities: %w", err)
+	}
+	if !options.roots.AppendCertsFromPEM(pem) {
+		return fmt.Errorf("%s holds no certificate", authority)
 	}
 	fmt.Fprintf(io.out, "%s\nis the certificate of the local authority. Make your tools trust it, such as by NODE_EXTRA_CA_CERTS or SSL_CERT_FILE.\n\n", authority)
-	return &tls.Config{Certificates: []tls.Certificate{certificate}, MinVersion: tls.VersionTLS12}, nil
+	options.tls = &tls.Config{Certificates: []tls.Certificate{certificate}, MinVersion: tls.VersionTLS12}
+	return nil
 }
 
 // apply brings the tenant file, or the demo tenant, into the database.

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
@@ -66,6 +67,7 @@ type nodeOptions struct {
 	log       *slog.Logger
 	now       func() time.Time
 	simulator *url.URL
+	roots     *x509.CertPool // authorities of identity providers; nil: the system's
 	tls       *tls.Config
 	// dev makes the surface of dev mode once the rest stands.
 	dev func(*node) (http.Handler, error)
@@ -201,7 +203,7 @@ func (n *node) outside() (*outbound.Client, error) {
 	up := n.config.Upstream
 	return outbound.New(outbound.Options{
 		AllowPrivate: up.AllowPrivateNetworks.Networks, AllowAllPrivate: up.AllowPrivateNetworks.All,
-		Simulator: n.options.simulator, Timeout: up.Timeout, MaxBody: n.config.Limits.ProfileBytes, UserAgent: "latchkey/" + version(),
+		Simulator: n.options.simulator, RootCAs: n.options.roots, Timeout: up.Timeout, MaxBody: n.config.Limits.ProfileBytes, UserAgent: "latchkey/" + version(),
 	})
 }
 

@@ -172,7 +172,7 @@ func skip(dir, name string) error {
 // isTestPackage is true for conformance suites, end-to-end tests and what they run the product with: they may import what
 // they hold to account, and only tests may import them.
 func isTestPackage(pkg string) bool {
-	return path.Base(pkg) == "storetest" || pkg == "internal/blackbox" || within(pkg, []string{"attacks", "e2e"})
+	return path.Base(pkg) == "storetest" || pkg == "internal/blackbox" || within(pkg, []string{"attacks", "crash", "e2e"})
 }
 
 // rowOf returns the key of the row a package falls under: its own or the nearest folder's above.

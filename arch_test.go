@@ -173,7 +173,8 @@ func skip(dir, name string) error {
 // isTestPackage is true for conformance suites, end-to-end tests and what tests run and compare the product with: they may
 // import what they hold to account, and only tests may import them.
 func isTestPackage(pkg string) bool {
-	return path.Base(pkg) == "storetest" || within(pkg, []string{"attacks", "e2e", "internal/blackbox", "internal/vectors"})
+	return path.Base(pkg) == "storetest" ||
+		within(pkg, []string{"attacks", "crash", "e2e", "internal/blackbox", "internal/testservices", "internal/vectors"})
 }
 
 // rowOf returns the key of the row a package falls under: its own or the nearest folder's above.

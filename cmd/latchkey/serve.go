@@ -242,7 +242,7 @@ func (n *node) run(ctx context.Context) error {
 	group.Go(n.serve)
 	group.Go(func() error {
 		<-groupCtx.Done()
-		return n.shutdown()
+		return n.shutdown(ctx)
 	})
 	group.Go(func() error { n.tenant.Run(groupCtx, pollEvery, n.warn("tenant can't be read")); return nil })
 	group.Go(func() error { n.keepKeys(groupCtx); return nil })
@@ -264,9 +264,13 @@ func (n *node) serve() error {
 	return err
 }
 
-// shutdown turns readiness off and lets running requests finish.
-func (n *node) shutdown() error {
+// shutdown turns readiness off, goes on serving until load balancers have seen it where the process was asked to stop (stop
+// is done), and lets running requests finish.
+func (n *node) shutdown(stop context.Context) error {
 	n.stopping.Store(true)
+	if stop.Err() != nil {
+		<-time.After(n.config.Limits.ShutdownDelay)
+	}
 	ctx, cancel := context.WithTimeout(context.Background(), n.config.Limits.ShutdownTimeout)
 	defer cancel()
 	if err := n.http.Shutdown(ctx); err != nil {

@@ -105,7 +105,9 @@ func announced(out io.Reader) string {
 func ready() error {
 	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 	defer cancel()
-	for tick := time.NewTicker(20 * time.Millisecond); ; {
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for {
 		if resp, err := http.Get(issuer + "readyz"); err == nil {
 			if resp.Body.Close(); resp.StatusCode == http.StatusOK {
 				return nil

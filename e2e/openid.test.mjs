@@ -82,7 +82,8 @@ describe('openid-client', { skip: noBrowser }, () => {
     });
   }
 
-  test('a wrong secret is refused as access_denied', async () => {
+  test('a wrong secret is refused', async () => {
+    // Auth0 says access_denied where RFC 6749 says invalid_client; the status is the same.
     const byForm = await discover('web-basic', oidc.ClientSecretPost('wrong'));
     await assert.rejects(oidc.clientCredentialsGrant(byForm, { audience }), { status: 401, error: 'access_denied' });
     // By Basic the answer carries a challenge as well (RFC 6749 §5.2), which openid-client puts first.

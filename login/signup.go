@@ -21,7 +21,18 @@ func (s *Service) SignUp(ctx context.Context, conn *tenant.Connection, in connec
 	return user, nil
 }
 
-func (s *Service) signUp(ctx context.Context, conn *tenant.Connection, in connectors.SignUp) (*profilestore.User, error) {
+// CheckSignUp says what SignUp would refuse, and stores nothing: for pages that have found mistakes of their own and want to
+// name all of them at once. Errors: *connectors.SignUpError, ErrWrongStrategy, connectors.ErrBusy.
+func (s *Service) CheckSignUp(ctx context.Context, conn *tenant.Connection, in connectors.SignUp) error {
+	registrar, err := s.registrar(conn)
+	if err != nil {
+		return err
+	}
+	_, err = registrar.Register(ctx, in)
+	return err
+}
+
+func (s *Service) registrar(conn *tenant.Connection) (connectors.Registrar, error) {
 	opened, err := s.Connectors.Get(conn)
 	if err != nil {
 		return nil, err
@@ -29,6 +40,14 @@ func (s *Service) signUp(ctx context.Context, conn *tenant.Connection, in connec
 	registrar, ok := opened.(connectors.Registrar)
 	if !ok {
 		return nil, ErrWrongStrategy
+	}
+	return registrar, nil
+}
+
+func (s *Service) signUp(ctx context.Context, conn *tenant.Connection, in connectors.SignUp) (*profilestore.User, error) {
+	registrar, err := s.registrar(conn)
+	if err != nil {
+		return nil, err
 	}
 	registration, err := registrar.Register(ctx, in)
 	if err != nil {

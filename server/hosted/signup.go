@@ -18,7 +18,6 @@ type signupForm struct {
 	email, username string
 	values          map[string]string // of the additional fields
 	errors          map[string]string // by field name; "" for the whole form
-	failedRules     bool
 	strength        *passwords.Description
 }
 
@@ -65,6 +64,10 @@ func (s *Surface) signupSubmit(w http.ResponseWriter, r *http.Request) error {
 		field.Put(&in.Root, &in.UserMetadata, value)
 	}
 	if len(form.errors) > 0 {
+		// What else would be refused is named at once.
+		if err := s.Login.CheckSignUp(r.Context(), db, in); err != nil && !s.explain(&form, lang, err) {
+			return err
+		}
 		return s.showSignup(w, r, f, db, http.StatusBadRequest, form)
 	}
 	_, err = s.Login.SignUp(r.Context(), db, in, s.origin(r, f))
@@ -116,9 +119,14 @@ func (s *Surface) explain(form *signupForm, lang string, err error) bool {
 		form.errors[""] = text(views.TextBusy)
 	case errors.As(err, &refused):
 		form.errors[refused.Field] = refused.Message
-		if description, ok := refused.Description.(passwords.Description); ok {
+		switch description, weak := refused.Description.(passwords.Description); {
+		case weak:
 			form.strength = &description
 			form.errors["password"] = text(views.TextWeakPassword)
+		case refused.Field == "email":
+			form.errors["email"] = text(views.TextBadEmail)
+		case refused.Field == "username" && form.username == "":
+			form.errors["username"] = text(views.TextUsernameMissing)
 		}
 	default:
 		return false

@@ -83,7 +83,6 @@ func TestA09_OtherCaseOfTheHost(t *testing.T) {
 	page := b.browser(t).Step(http.MethodGet, flow.URL, nil)
 	if got := page.Header.Get("Location"); !strings.HasPrefix(got, "https://APP.test/cb?error=login_required") {
 		t.Errorf("Location is %q", got)
-
 	}
 }
 
@@ -95,7 +94,6 @@ func TestA12_OneLabelForTheWildcard(t *testing.T) {
 		page := b.browser(t).Step(http.MethodGet, app.Authorize(url.Values{"redirect_uri": {uri}, "prompt": {"none"}}).URL, nil)
 		if got := page.Header.Get("Location"); !strings.HasPrefix(got, uri+"?error=login_required") {
 			t.Errorf("%q: Location is %q", uri, got)
-
 		}
 	}
 }

@@ -116,6 +116,9 @@ type Limits struct {
 	RequestTimeout time.Duration `key:"request_timeout" default:"30s" min:"1s" max:"10m"`
 	// Time that an idle connection is kept open.
 	IdleTimeout time.Duration `key:"idle_timeout" default:"2m" min:"1s" max:"1h"`
+	// Time that the process goes on serving after it was asked to stop, while /readyz says no: as long as load balancers take
+	// to notice. shutdown_timeout begins after it.
+	ShutdownDelay time.Duration `key:"shutdown_delay" default:"0s" min:"0s" max:"5m"`
 	// Time that running requests get to finish when the process is asked to stop.
 	ShutdownTimeout time.Duration `key:"shutdown_timeout" default:"20s" min:"0s" max:"10m"`
 }

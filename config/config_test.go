@@ -93,7 +93,7 @@ func TestEveryKeyCanBeSetInTheFile(t *testing.T) {
 	}
 	want := config.Limits{
 		BodyBytes: 65536, HeaderBytes: 8192, JSONDepth: 16, ProfileBytes: 2048, PasswordHashes: 4,
-		HeaderTimeout: 2 * time.Second, RequestTimeout: time.Minute, IdleTimeout: 90 * time.Second, ShutdownTimeout: 5 * time.Second,
+		HeaderTimeout: 2 * time.Second, RequestTimeout: time.Minute, IdleTimeout: 90 * time.Second, ShutdownDelay: 3 * time.Second, ShutdownTimeout: 5 * time.Second,
 	}
 	if diff := cmp.Diff(want, c.Limits); diff != "" {
 		t.Errorf("limits -want +got:\n%s", diff)

@@ -102,6 +102,21 @@ func (d *Database) Register(ctx context.Context, s SignUp) (Registration, error)
 	if d.conn.Bool("disable_signup", false) && !s.ByAdmin {
 		return Registration{}, terseError("", "public signup is disabled")
 	}
+	r, err := d.Identify(s)
+	if err != nil {
+		return Registration{}, err
+	}
+	person := map[string]any{"email": r.Email, "username": r.Username}
+	for name, value := range s.Root {
+		person[name] = value
+	}
+	r.PasswordHash, err = d.NewPassword(ctx, s.Password, person, s.UserMetadata)
+	return r, err
+}
+
+// Identify is Register without the password and without the switch that closes sign-up: it checks who the person says to be
+// and gives them a subject. Errors: *SignUpError.
+func (d *Database) Identify(s SignUp) (Registration, error) {
 	r := Registration{
 		Subject: ids.Hex24(), Email: fold(s.Email), Username: fold(s.Username), PhoneNumber: strings.TrimSpace(s.PhoneNumber),
 	}
@@ -116,13 +131,17 @@ func (d *Database) Register(ctx context.Context, s SignUp) (Registration, error)
 			return Registration{}, err
 		}
 	}
-	person := map[string]any{"email": r.Email, "username": r.Username}
-	for name, value := range s.Root {
-		person[name] = value
+	return r, nil
+}
+
+// CheckHash tells whether people could log in by an imported hash: bcrypt, or argon2id as a PHC string. Whether a hash can be
+// used is found by using it. Errors: *SignUpError, ErrBusy.
+func (d *Database) CheckHash(ctx context.Context, hash string) error {
+	_, _, err := d.deps.Hasher.Verify(ctx, hash, "")
+	if errors.Is(err, passwords.ErrHash) {
+		return payloadError("password_hash", "password_hash", "Unsupported or malformed password hash")
 	}
-	hash, err := d.NewPassword(ctx, s.Password, person, s.UserMetadata)
-	r.PasswordHash = hash
-	return r, err
+	return hashError(err)
 }
 
 // NewPassword checks a new password against the connection's rules and returns its hash: at sign-up, reset and change.

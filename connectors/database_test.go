@@ -207,6 +207,9 @@ func TestRegisterRefusals(t *testing.T) {
 		{"11 metadata", nil, meta(many), ShapeDB, "user_metadata", payload("Too many properties defined (11), maximum 10", "user_metadata")},
 		{"11 metadata, by admin", nil, with(func(s *SignUp) { s.UserMetadata, s.ByAdmin = many, true }), 0, "", ""},
 		{"metadata number", nil, meta(map[string]any{"n": json.Number("1")}), ShapeDB, "user_metadata", payload("Expected type string but found type number", "user_metadata.n")},
+		{"metadata null", nil, meta(map[string]any{"n": nil}), ShapeDB, "user_metadata", payload("Expected type string but found type null", "user_metadata.n")},
+		{"metadata 500 characters", nil, meta(map[string]any{"n": strings.Repeat("ü", 500)}), 0, "", ""},
+		{"metadata name with dollar", nil, meta(map[string]any{"$k": "x"}), ShapeDB, "user_metadata", payload("Property names must not be empty or contain . or $", "user_metadata.$k")},
 		{"metadata 501", nil, meta(map[string]any{"n": strings.Repeat("x", 501)}), ShapeDB, "user_metadata", payload("String is too long (501 chars), maximum 500", "user_metadata.n")},
 		{"metadata name 101", nil, meta(map[string]any{strings.Repeat("x", 101): ""}), ShapeDB, "user_metadata", payload("Property name: String is too long (101 chars), maximum 100", "user_metadata")},
 		{"metadata name with dot", nil, meta(map[string]any{"a.b": "x"}), ShapeDB, "user_metadata", payload("Property names must not be empty or contain . or $", "user_metadata.a.b")},
@@ -289,6 +292,43 @@ func TestHashErrors(t *testing.T) {
 	} {
 		if got := hashError(tt.err); !errors.Is(got, tt.want) {
 			t.Errorf("%v becomes %v, want %v", tt.err, got, tt.want)
+		}
+	}
+}
+
+func TestIdentifyChecksEverythingButThePassword(t *testing.T) {
+	d := openDB(t, &accounts{}, map[string]any{"requires_username": true, "disable_signup": true})
+	r, err := d.Identify(SignUp{Email: " Ann@Example.com", Username: "Ann", ByAdmin: true})
+	if err != nil || r.Email != "ann@example.com" || r.Username != "ann" || len(r.Subject) != 24 || r.PasswordHash != "" {
+		t.Errorf("%+v, %v", r, err)
+	}
+	for name, s := range map[string]SignUp{
+		"no username": {Email: "ann@example.com"},
+		"no address":  {Username: "ann"},
+		"address":     {Email: "ann", Username: "ann"},
+		"root":        {Email: "ann@example.com", Username: "ann", Root: map[string]string{"picture": "javascript:x"}},
+		"metadata":    {Email: "ann@example.com", Username: "ann", UserMetadata: map[string]any{"a": true}},
+	} {
+		var refused *SignUpError
+		if _, err := d.Identify(s); !errors.As(err, &refused) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+func TestImportedHashesAreCheckedBeforeTheyAreStored(t *testing.T) {
+	d := openDB(t, &accounts{}, nil)
+	good, err := bcrypt.GenerateFromPassword([]byte("x"), bcrypt.MinCost)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := d.CheckHash(t.Context(), string(good)); err != nil {
+		t.Error(err)
+	}
+	for _, hash := range []string{"", "x", "$2a$10$short", "$2a$31$" + string(good[7:]), "$argon2id$v=19$m=1"} {
+		var refused *SignUpError
+		if err := d.CheckHash(t.Context(), hash); !errors.As(err, &refused) || hash != "" && strings.Contains(err.Error(), hash) {
+			t.Errorf("%q: %v", hash, err)
 		}
 	}
 }

@@ -3,7 +3,6 @@ package connectors
 import (
 	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -54,15 +53,12 @@ func discoveryAddress(conn *tenant.Connection, configured metadata, frontChannel
 // discover fetches a discovery document. Its issuer must be the one that the document's address stands for where the
 // address is a well-known one (OpenID Connect Discovery §4.3).
 func discover(ctx context.Context, out Outside, address string) (metadata, error) {
-	body, err := out.get(ctx, address, "", nil)
+	document, err := out.Client.GetJSON(ctx, address, nil)
 	if err != nil {
 		return metadata{}, fmt.Errorf("discovery: %w", err)
 	}
-	if _, err := decodeJSON(body); err != nil {
-		return metadata{}, fmt.Errorf("discovery: %w", err)
-	}
 	var m metadata
-	if err := json.Unmarshal(body, &m); err != nil {
+	if err := fill(&m, document); err != nil {
 		return metadata{}, fmt.Errorf("discovery: the document is malformed: %w", err)
 	}
 	issuer, ok := strings.CutSuffix(address, wellKnown)

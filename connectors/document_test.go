@@ -8,24 +8,6 @@ import (
 	"time"
 )
 
-// testClock is moved by hand.
-type testClock struct {
-	mu sync.Mutex
-	at time.Time
-}
-
-func (c *testClock) now() time.Time {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.at
-}
-
-func (c *testClock) advance(d time.Duration) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.at = c.at.Add(d)
-}
-
 func TestDocumentLife(t *testing.T) {
 	clock := &testClock{at: now}
 	fetches, down := 0, false

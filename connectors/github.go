@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/url"
 
+	"github.com/latchkey-id/latchkey/outbound"
 	"github.com/latchkey-id/latchkey/tenant"
 )
 
@@ -107,8 +108,8 @@ func (g *github) emails(ctx context.Context, accessToken string) ([]any, error) 
 	all := []any{}
 	for page := 1; page <= githubPages; page++ {
 		answer, err := g.get(ctx, fmt.Sprintf("%s?per_page=%d&page=%d", githubEmails, githubPage, page), accessToken)
-		var status *statusError
-		if errors.As(err, &status) && (status.status == http.StatusNotFound || status.status == http.StatusForbidden) {
+		var status *outbound.StatusError
+		if errors.As(err, &status) && (status.Status == http.StatusNotFound || status.Status == http.StatusForbidden) {
 			return nil, nil
 		}
 		if err != nil {
@@ -127,9 +128,9 @@ func (g *github) emails(ctx context.Context, accessToken string) ([]any, error) 
 }
 
 func (g *github) get(ctx context.Context, address, accessToken string) (any, error) {
-	return g.app.out.getJSON(ctx, address, accessToken, http.Header{
-		"Accept":               {"application/vnd.github+json"},
-		"X-Github-Api-Version": {"2022-11-28"},
-		"User-Agent":           {"Latchkey"}, // GitHub refuses requests without one
-	})
+	header := bearer(accessToken)
+	header.Set("Accept", "application/vnd.github+json")
+	header.Set("X-Github-Api-Version", "2022-11-28")
+	header.Set("User-Agent", "Latchkey") // GitHub refuses requests without one
+	return g.app.out.Client.GetJSON(ctx, address, header)
 }

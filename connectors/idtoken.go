@@ -1,6 +1,7 @@
 package connectors
 
 import (
+	"bytes"
 	"context"
 	"crypto/subtle"
 	"encoding/json"
@@ -12,11 +13,14 @@ import (
 
 	"github.com/coreos/go-oidc/v3/oidc"
 	"github.com/go-jose/go-jose/v4"
+
+	"github.com/latchkey-id/latchkey/internal/strictjson"
 )
 
 const (
 	leeway       = time.Minute // for clocks that differ
 	maxIDToken   = 128 << 10
+	maxDepth     = 32 // of the claims' JSON
 	googleIssuer = "https://accounts.google.com"
 )
 
@@ -86,13 +90,9 @@ func claimsOf(token *oidc.IDToken) (map[string]any, error) {
 	if err := token.Claims(&payload); err != nil {
 		return nil, err
 	}
-	value, err := decodeJSON(payload)
+	claims, err := strictjson.DecodeObject(bytes.NewReader(payload), maxIDToken, maxDepth)
 	if err != nil {
 		return nil, fmt.Errorf("ID token: %w", err)
-	}
-	claims, ok := value.(map[string]any)
-	if !ok {
-		return nil, errors.New("the ID token's payload is not an object")
 	}
 	for name := range claims {
 		for _, protocol := range []string{"iss", "sub", "aud", "azp", "exp", "nbf", "iat", "nonce", "at_hash"} {

@@ -198,7 +198,7 @@ func TestKeyRotation(t *testing.T) {
 	login := func(kid string) error {
 		_, pending := p.begin(front, AuthRequest{})
 		token := p.sign(jose.SigningKey{Algorithm: jose.RS256, Key: p.key}, map[jose.HeaderKey]any{"kid": kid},
-			claims(pending.Nonce, map[string]any{"iat": p.clock.Unix(), "exp": p.clock.Add(time.Hour).Unix()}))
+			claims(pending.Nonce, map[string]any{"iat": p.clock.now().Unix(), "exp": p.clock.now().Add(time.Hour).Unix()}))
 		_, err := front.Finish(t.Context(), callback(pending, "id_token", token))
 		return err
 	}
@@ -225,7 +225,7 @@ func TestKeyRotation(t *testing.T) {
 	if n := p.count("GET idp.example/jwks"); n != 2 {
 		t.Errorf("unknown keys: %d fetches, want 2", n)
 	}
-	p.advance(2 * time.Minute)
+	p.clock.advance(2 * time.Minute)
 	if err := login("made-up"); err == nil {
 		t.Fatal("a made-up key id is accepted")
 	}
@@ -233,12 +233,12 @@ func TestKeyRotation(t *testing.T) {
 		t.Errorf("two minutes later: %d fetches, want 3", n)
 	}
 	p.status("idp.example/jwks", http.StatusInternalServerError, "{}")
-	p.advance(2 * documentTTL)
+	p.clock.advance(2 * documentTTL)
 	if err := login("k2"); err != nil {
 		t.Errorf("keys can't be fetched, but were known: %v", err)
 	}
 	p.status("idp.example/.well-known/openid-configuration", http.StatusInternalServerError, "{}")
-	p.advance(2 * documentTTL)
+	p.clock.advance(2 * documentTTL)
 	if err := login("k2"); err != nil {
 		t.Errorf("provider down, but known: %v", err)
 	}
@@ -262,7 +262,7 @@ func TestWeakAndForeignKeysAreLeftOut(t *testing.T) {
 		"not a list":  "k1",
 		"101 of them": make([]any, 101),
 	} {
-		if got, err := parseKeys(mustJSON(map[string]any{"keys": keys})); err == nil {
+		if got, err := parseKeys(map[string]any{"keys": keys}); err == nil {
 			t.Errorf("%s: accepted %d keys", name, len(got))
 		}
 	}

@@ -26,11 +26,11 @@ type keySet struct {
 
 func newKeySet(out Outside, address string) *keySet {
 	return &keySet{address: address, doc: document[[]jose.JSONWebKey]{now: out.Now, fetch: func(ctx context.Context) ([]jose.JSONWebKey, error) {
-		body, err := out.get(ctx, address, "", nil)
+		document, err := out.Client.GetJSON(ctx, address, nil)
 		if err != nil {
 			return nil, err
 		}
-		return parseKeys(body)
+		return parseKeys(document)
 	}}}
 }
 
@@ -79,14 +79,11 @@ func matching(keys []jose.JSONWebKey, header jose.Header) (found []jose.JSONWebK
 
 // parseKeys reads a JWK set. Keys of a kind that doesn't sign ID tokens are left out (RFC 7517 §5), symmetric ones above all:
 // a public document can't hold a secret.
-func parseKeys(body []byte) ([]jose.JSONWebKey, error) {
-	if _, err := decodeJSON(body); err != nil {
-		return nil, err
-	}
+func parseKeys(document any) ([]jose.JSONWebKey, error) {
 	var set struct {
 		Keys []json.RawMessage `json:"keys"`
 	}
-	if err := json.Unmarshal(body, &set); err != nil {
+	if err := fill(&set, document); err != nil {
 		return nil, fmt.Errorf("the key set is malformed: %w", err)
 	}
 	if len(set.Keys) > maxKeys {

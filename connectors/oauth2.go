@@ -68,7 +68,7 @@ func (a app) authCodeURL(req AuthRequest, scopes []string, params url.Values) (s
 	}
 	config := oauth2.Config{
 		ClientID: a.id, RedirectURL: req.RedirectURI, Scopes: uniqueScopes(scopes, req.Scopes),
-		Endpoint: oauth2.Endpoint{AuthURL: a.out.at(a.authURL)},
+		Endpoint: oauth2.Endpoint{AuthURL: a.out.Client.Rewrite(a.authURL)},
 	}
 	return config.AuthCodeURL(req.State, options...), pending
 }
@@ -107,13 +107,13 @@ func (a app) exchange(ctx context.Context, cb Callback) (*oauth2.Token, error) {
 	}
 	config := oauth2.Config{
 		ClientID: a.id, ClientSecret: a.secret, RedirectURL: cb.RedirectURI,
-		Endpoint: oauth2.Endpoint{TokenURL: a.out.at(a.tokenURL), AuthStyle: a.style},
+		Endpoint: oauth2.Endpoint{TokenURL: a.tokenURL, AuthStyle: a.style},
 	}
 	var options []oauth2.AuthCodeOption
 	if cb.Pending.Verifier != "" {
 		options = append(options, oauth2.VerifierOption(cb.Pending.Verifier))
 	}
-	token, err := config.Exchange(context.WithValue(ctx, oauth2.HTTPClient, tokenClient(a.out.HTTP)), code, options...)
+	token, err := config.Exchange(context.WithValue(ctx, oauth2.HTTPClient, tokenClient(a.out.Client.HTTP())), code, options...)
 	if err != nil {
 		return nil, tokenError(err)
 	}
@@ -123,11 +123,7 @@ func (a app) exchange(ctx context.Context, cb Callback) (*oauth2.Token, error) {
 // tokenClient asks for JSON (GitHub answers a form otherwise) and follows no redirect: the request holds the client secret.
 func tokenClient(client *http.Client) *http.Client {
 	c := *client
-	base := c.Transport
-	if base == nil {
-		base = http.DefaultTransport
-	}
-	c.Transport = jsonTransport{base}
+	c.Transport = jsonTransport{c.Transport}
 	c.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	return &c
 }

@@ -327,7 +327,7 @@ func TestTokenRequestFollowsNoRedirect(t *testing.T) {
 	r := p.connect("oidc", backChannel(nil))
 	_, pending := p.begin(r, AuthRequest{})
 	p.on("idp.example/token", func(w http.ResponseWriter, req *http.Request) {
-		http.Redirect(w, req, "/evil.example/token", http.StatusTemporaryRedirect)
+		http.Redirect(w, req, "https://evil.example/token", http.StatusTemporaryRedirect)
 	})
 	if _, err := r.Finish(t.Context(), callback(pending, "code", "c1")); code(err) != "access_denied" {
 		t.Errorf("%v", err)

@@ -42,7 +42,7 @@ func (o *openID) finish(ctx context.Context, cb Callback) (Assertion, error) {
 	if o.userinfo == "" {
 		return a, nil
 	}
-	userinfo, err := o.app.out.getJSON(ctx, o.userinfo, token.AccessToken, nil)
+	userinfo, err := o.app.out.Client.GetJSON(ctx, o.userinfo, bearer(token.AccessToken))
 	if err != nil {
 		return Assertion{}, refuse(err)
 	}

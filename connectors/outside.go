@@ -1,87 +1,36 @@
 package connectors
 
 import (
-	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"net/netip"
 	"net/url"
 	"strings"
 	"time"
+
+	"github.com/latchkey-id/latchkey/outbound"
 )
 
-// maxAnswer is how much of an identity provider's answer is read.
-const maxAnswer = 1 << 20
-
-// Outside is what connectors need of the world: a client that refuses private networks and slow peers, the address that
-// really stands for a provider's (another one in dev mode only), and the clock. A nil Rewrite changes nothing.
+// Outside is what connectors need of the world: the guarded client, and the clock.
 type Outside struct {
-	HTTP    *http.Client
-	Rewrite func(string) string
-	Now     func() time.Time
+	Client *outbound.Client
+	Now    func() time.Time
 }
 
-func (o Outside) at(address string) string {
-	if o.Rewrite == nil {
-		return address
-	}
-	return o.Rewrite(address)
+// bearer are the headers of a request with an access token (RFC 6750 §2.1).
+func bearer(accessToken string) http.Header {
+	return http.Header{"Authorization": {"Bearer " + accessToken}}
 }
 
-// statusError is an answer other than 200 OK.
-type statusError struct {
-	address string
-	status  int
-}
-
-func (e *statusError) Error() string { return fmt.Sprintf("GET %s: status %d", e.address, e.status) }
-
-// getJSON fetches a JSON document, with the access token where one is given. Errors: *statusError, network errors, and
-// answers that are too large or not strict JSON. They hold neither token nor body.
-func (o Outside) getJSON(ctx context.Context, address, accessToken string, header http.Header) (any, error) {
-	body, err := o.get(ctx, address, accessToken, header)
+// fill puts a document that was read strictly into a struct with json tags.
+func fill(target, document any) error {
+	text, err := json.Marshal(document)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	value, err := decodeJSON(body)
-	if err != nil {
-		return nil, fmt.Errorf("GET %s: %w", address, err)
-	}
-	return value, nil
-}
-
-func (o Outside) get(ctx context.Context, address, accessToken string, header http.Header) ([]byte, error) {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, o.at(address), nil)
-	if err != nil {
-		return nil, err
-	}
-	if header != nil {
-		req.Header = header.Clone()
-	}
-	if req.Header.Get("Accept") == "" {
-		req.Header.Set("Accept", "application/json")
-	}
-	if accessToken != "" {
-		req.Header.Set("Authorization", "Bearer "+accessToken)
-	}
-	resp, err := o.HTTP.Do(req)
-	if err != nil {
-		return nil, err
-	}
-	defer resp.Body.Close()
-	if resp.StatusCode != http.StatusOK {
-		return nil, &statusError{address: address, status: resp.StatusCode}
-	}
-	body, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer+1))
-	if err != nil {
-		return nil, fmt.Errorf("GET %s: %w", address, err)
-	}
-	if len(body) > maxAnswer {
-		return nil, fmt.Errorf("GET %s: the answer is larger than 1 MB", address)
-	}
-	return body, nil
+	return json.Unmarshal(text, target)
 }
 
 // checkAddress accepts https addresses, and http ones of this machine: a provider under test. Whether loopback may be

@@ -19,6 +19,7 @@ import (
 	"github.com/go-jose/go-jose/v4"
 
 	"github.com/latchkey-id/latchkey/internal/passwords"
+	"github.com/latchkey-id/latchkey/outbound"
 	"github.com/latchkey-id/latchkey/tenant"
 )
 
@@ -26,19 +27,40 @@ const (
 	issuer      = "https://idp.example"
 	clientID    = "client-1"
 	redirectURI = "https://login.example/login/callback"
+	maxAnswer   = 1 << 20 // bytes, the outbound client's limit
 )
 
 var now = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 
+// testClock is moved by hand.
+type testClock struct {
+	mu sync.Mutex
+	at time.Time
+}
+
+func (c *testClock) now() time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.at
+}
+
+func (c *testClock) advance(d time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.at = c.at.Add(d)
+}
+
 // fakeProvider stands for every identity provider: https://HOST/PATH is served from answers["HOST/PATH"].
 type fakeProvider struct {
-	t   *testing.T
-	srv *httptest.Server
-	key *rsa.PrivateKey
-	ec  *ecdsa.PrivateKey
+	t     *testing.T
+	srv   *httptest.Server
+	clock *testClock
+	key   *rsa.PrivateKey
+	ec    *ecdsa.PrivateKey
+	// client reaches srv under the names of all providers.
+	client *outbound.Client
 
 	mu      sync.Mutex
-	clock   time.Time
 	answers map[string]http.HandlerFunc
 	calls   []string      // "METHOD HOST/PATH?QUERY" in order
 	form    url.Values    // of the last POST
@@ -58,9 +80,17 @@ func newProvider(t *testing.T) *fakeProvider {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := &fakeProvider{t: t, key: key, ec: ec, clock: now, answers: map[string]http.HandlerFunc{}}
+	p := &fakeProvider{t: t, key: key, ec: ec, clock: &testClock{at: now}, answers: map[string]http.HandlerFunc{}}
 	p.srv = httptest.NewServer(p)
 	t.Cleanup(p.srv.Close)
+	at, err := url.Parse(p.srv.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if p.client, err = outbound.New(outbound.Options{Simulator: at}); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(p.client.HTTP().CloseIdleConnections)
 	p.json("idp.example/.well-known/openid-configuration", p.discovery())
 	p.json("idp.example/jwks", p.jwks(p.publicKey("k1")))
 	return p
@@ -126,12 +156,6 @@ func (p *fakeProvider) count(call string) (n int) {
 	return n
 }
 
-func (p *fakeProvider) advance(d time.Duration) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.clock = p.clock.Add(d)
-}
-
 func (p *fakeProvider) deps() Deps {
 	hasher, err := passwords.New(passwords.Config{Params: passwords.Params{Memory: 64, Time: 1, Threads: 1}})
 	if err != nil {
@@ -139,15 +163,7 @@ func (p *fakeProvider) deps() Deps {
 	}
 	return Deps{
 		Hasher: hasher, Log: slog.New(slog.DiscardHandler),
-		Outside: Outside{
-			HTTP:    p.srv.Client(),
-			Rewrite: func(s string) string { return strings.Replace(s, "https://", p.srv.URL+"/", 1) },
-			Now: func() time.Time {
-				p.mu.Lock()
-				defer p.mu.Unlock()
-				return p.clock
-			},
-		},
+		Outside: Outside{Client: p.client, Now: p.clock.now},
 	}
 }
 

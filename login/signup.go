@@ -5,7 +5,6 @@ import (
 
 	"github.com/latchkey-id/latchkey/audit"
 	"github.com/latchkey-id/latchkey/connectors"
-	"github.com/latchkey-id/latchkey/normalize"
 	"github.com/latchkey-id/latchkey/profilestore"
 	"github.com/latchkey-id/latchkey/tenant"
 )
@@ -49,23 +48,4 @@ func (s *Service) signUp(ctx context.Context, conn *tenant.Connection, in connec
 		}
 	}
 	return s.create(ctx, conn, "signup", given, registration.PasswordHash, profilestore.SourceUser)
-}
-
-// create stores a new person of a connection whose people we keep. given is a row of normalize's database sources.
-func (s *Service) create(ctx context.Context, conn *tenant.Connection, kind string, given map[string]any, hash string, by profilestore.Source) (*profilestore.User, error) {
-	profile, err := normalize.Map(normalize.Input{Connection: mapped(conn), Extra: map[string]any{kind: given}})
-	if err != nil {
-		return nil, err
-	}
-	user := profilestore.New(profile, profilestore.MergeContext{
-		Connection: profilestore.ConnectionOf(mapped(conn)), Now: s.Now(), AvatarBase: s.Avatars, Source: by,
-	})
-	user.Identities[0].PasswordHash = hash
-	err = s.Users.Write(ctx, func(tx profilestore.Tx) error {
-		if _, err := tx.Get(ctx, user.ID); err == nil {
-			return profilestore.ErrUserIDTaken
-		}
-		return tx.Put(ctx, user)
-	})
-	return user, err
 }

@@ -3,6 +3,8 @@ package normalize
 import (
 	"slices"
 	"time"
+
+	"github.com/latchkey-id/latchkey/internal/jsonvalue"
 )
 
 // timeLayout is ISO 8601 with milliseconds, in UTC, as Auth0's APIs show every time.
@@ -28,7 +30,7 @@ func StandardClaims(userID string, root map[string]any, updatedAt time.Time, sco
 			continue
 		}
 		if v, ok := root[a.Name]; ok && TypeName(v) == string(a.Type) {
-			claims[a.Claim] = clone(v)
+			claims[a.Claim] = jsonvalue.Clone(v)
 		}
 	}
 	return claims

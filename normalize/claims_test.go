@@ -6,10 +6,12 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/latchkey-id/latchkey/internal/vectors"
 )
 
 func TestStandardClaims(t *testing.T) {
-	root := decode(t, `{"email":"a@example.com","email_verified":true,"name":"A","website":"https://a.example","gender":null,
+	root := vectors.Parse(t, `{"email":"a@example.com","email_verified":true,"name":"A","website":"https://a.example","gender":null,
 		"locale":{"country":"NL"},"phone_number":"+15550100","phone_verified":false,"address":{"country":"NL"},"groups":["g"]}`).(map[string]any)
 	at := time.Date(2024, 3, 1, 13, 0, 0, 7_000_000, time.FixedZone("", 3600))
 	for scopes, want := range map[string]string{
@@ -21,7 +23,7 @@ func TestStandardClaims(t *testing.T) {
 		"":               `{}`,
 	} {
 		got := StandardClaims("auth0|1", root, at, strings.Fields(scopes))
-		if d := cmp.Diff(decode(t, want), any(got)); d != "" {
+		if d := cmp.Diff(vectors.Parse(t, want), any(got)); d != "" {
 			t.Errorf("%q (-want +got):\n%s", scopes, d)
 		}
 	}

@@ -1,6 +1,10 @@
 package normalize
 
-import "strings"
+import (
+	"strings"
+
+	"github.com/latchkey-id/latchkey/internal/jsonvalue"
+)
 
 // databaseSources reads a person of our own database connections: "user" is a stored person who logged in, "signup" what
 // a person gave at sign-up, "post_users" what an administrator gave with a new user. Whoever makes them puts the new
@@ -83,9 +87,5 @@ func metadata(v any) map[string]any {
 	if !ok {
 		return nil
 	}
-	c := make(map[string]any, len(m))
-	for key, e := range m {
-		c[key] = clone(e)
-	}
-	return c
+	return jsonvalue.CloneMap(m)
 }

@@ -65,22 +65,3 @@ func isNumber(s string) bool {
 	}
 	return plain || json.Valid([]byte(s))
 }
-
-// clone copies a decoded JSON value.
-func clone(v any) any {
-	switch v := v.(type) {
-	case map[string]any:
-		c := make(map[string]any, len(v))
-		for key, e := range v {
-			c[key] = clone(e)
-		}
-		return c
-	case []any:
-		c := make([]any, len(v))
-		for i, e := range v {
-			c[i] = clone(e)
-		}
-		return c
-	}
-	return v
-}

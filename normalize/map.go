@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/latchkey-id/latchkey/internal/jsonvalue"
 )
 
 const (
@@ -301,7 +303,7 @@ func (d *draft) takeRest() {
 				d.warn("%s was dropped: %q is a restricted claim", c.field, key)
 			}
 		default:
-			d.put(key, claim{value: clone(c.value), field: c.field})
+			d.put(key, claim{value: jsonvalue.Clone(c.value), field: c.field})
 		}
 	}
 }

@@ -8,18 +8,9 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
-)
 
-func decode(t testing.TB, text string) any {
-	t.Helper()
-	dec := json.NewDecoder(strings.NewReader(text))
-	dec.UseNumber()
-	var v any
-	if err := dec.Decode(&v); err != nil {
-		t.Fatal(err)
-	}
-	return v
-}
+	"github.com/latchkey-id/latchkey/internal/vectors"
+)
 
 func connection(strategy string) Connection {
 	return Connection{ID: "con_1", Name: "conn", Strategy: strategy, Options: map[string]any{}}
@@ -52,10 +43,10 @@ func TestWhoThePersonIs(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			in := Input{Connection: connection(c.strategy)}
 			if c.idToken != "" {
-				in.IDToken = decode(t, c.idToken).(map[string]any)
+				in.IDToken = vectors.Parse(t, c.idToken).(map[string]any)
 			}
 			if c.userinfo != "" {
-				in.Userinfo = decode(t, c.userinfo)
+				in.Userinfo = vectors.Parse(t, c.userinfo)
 			}
 			p, err := Map(in)
 			if !errors.Is(err, c.err) {
@@ -98,15 +89,15 @@ func TestWhatBecomesOfClaims(t *testing.T) {
 		{"phone", `{"sub":"a","phone_number":"+1 555","phone_number_verified":"1"}`, "", `{"phone_number":"+1 555","phone_verified":true}`, 0},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			in := Input{Connection: connection("google-oauth2"), IDToken: decode(t, c.idToken).(map[string]any)}
+			in := Input{Connection: connection("google-oauth2"), IDToken: vectors.Parse(t, c.idToken).(map[string]any)}
 			if c.userinfo != "" {
-				in.Userinfo = decode(t, c.userinfo)
+				in.Userinfo = vectors.Parse(t, c.userinfo)
 			}
 			p, err := Map(in)
 			if err != nil {
 				t.Fatal(err)
 			}
-			if d := cmp.Diff(decode(t, c.want), any(p.Root)); d != "" {
+			if d := cmp.Diff(vectors.Parse(t, c.want), any(p.Root)); d != "" {
 				t.Errorf("root (-want +got):\n%s", d)
 			}
 			if len(p.Warnings) != c.warnings {
@@ -137,8 +128,8 @@ func TestGitHubAddresses(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			p, err := Map(Input{
-				Connection: connection("github"), Extra: decode(t, c.pages).(map[string]any),
-				Userinfo: decode(t, `{"id":1,"login":"l","email_verified":true,"email":`+c.public+`}`),
+				Connection: connection("github"), Extra: vectors.Parse(t, c.pages).(map[string]any),
+				Userinfo: vectors.Parse(t, `{"id":1,"login":"l","email_verified":true,"email":`+c.public+`}`),
 			})
 			if err != nil {
 				t.Fatal(err)
@@ -151,22 +142,22 @@ func TestGitHubAddresses(t *testing.T) {
 }
 
 func TestAttributeMap(t *testing.T) {
-	options := decode(t, `{"attribute_map":{"mapping_mode":"use_map","attributes":{
+	options := vectors.Parse(t, `{"attribute_map":{"mapping_mode":"use_map","attributes":{
 		"name":"${context.userinfo.first} ${context.userinfo.last}","teams":"${context.tokenset.groups}",
 		"city":"${context.userinfo.address.city}","url":"${context.userinfo.https://x.example/a.b}","list":"g: ${context.tokenset.groups}",
 		"n":"${context.userinfo.n}","text":"${context.connection.strategy}/${context.connection.id}/${context.userinfo.n}",
 		"gone":"${context.userinfo.nothing}","open":"${context","number":12,"user_id":"auth0|admin","groups":"${context.tokenset.groups}",
 		"email":"${context.userinfo.mail}","bad":"${process.env.HOME}"}}}`).(map[string]any)
 	in := Input{
-		Connection: connection("oidc"), IDToken: decode(t, `{"sub":"s","groups":["a","b"],"email_verified":true}`).(map[string]any),
-		Userinfo: decode(t, `{"sub":"s","first":"Jo","last":"March","address":{"city":"Concord"},"https://x.example/a.b":true,"n":1.50,"mail":"jo@example.com"}`),
+		Connection: connection("oidc"), IDToken: vectors.Parse(t, `{"sub":"s","groups":["a","b"],"email_verified":true}`).(map[string]any),
+		Userinfo: vectors.Parse(t, `{"sub":"s","first":"Jo","last":"March","address":{"city":"Concord"},"https://x.example/a.b":true,"n":1.50,"mail":"jo@example.com"}`),
 	}
 	in.Connection.Options = options
 	p, err := Map(in)
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := decode(t, `{"name":"Jo March","teams":["a","b"],"city":"Concord","url":true,"list":"g: [\"a\",\"b\"]","n":1.50,
+	want := vectors.Parse(t, `{"name":"Jo March","teams":["a","b"],"city":"Concord","url":true,"list":"g: [\"a\",\"b\"]","n":1.50,
 		"text":"oidc/con_1/1.50","open":"${context","number":12,"email":"jo@example.com","email_verified":false}`)
 	if d := cmp.Diff(want, any(p.Root)); d != "" {
 		t.Errorf("root (-want +got):\n%s", d)
@@ -180,7 +171,7 @@ func TestAttributeMap(t *testing.T) {
 }
 
 func TestDeniedAttributesServeOnlyThisLogin(t *testing.T) {
-	in := Input{Connection: connection("github"), Userinfo: decode(t, `{"id":1,"login":"l","email":"a@example.com","bio":"b","name":"N"}`)}
+	in := Input{Connection: connection("github"), Userinfo: vectors.Parse(t, `{"id":1,"login":"l","email":"a@example.com","bio":"b","name":"N"}`)}
 	in.Connection.Options["non_persistent_attrs"] = []any{"login", "email", "bio"}
 	p, err := Map(in)
 	if err != nil {
@@ -210,7 +201,7 @@ func TestSizes(t *testing.T) {
 	}
 	copied := profile(maxProfile / 2)
 	copied.Connection.Strategy = "oidc"
-	copied.Connection.Options = decode(t, `{"attribute_map":{"mapping_mode":"use_map","attributes":{"a":"${context.userinfo.x}",
+	copied.Connection.Options = vectors.Parse(t, `{"attribute_map":{"mapping_mode":"use_map","attributes":{"a":"${context.userinfo.x}",
 		"b":"${context.userinfo.x}","c":"${context.userinfo.x}"}}}`).(map[string]any)
 	if _, err := Map(copied); !errors.Is(err, ErrTooLarge) {
 		t.Errorf("a map that multiplies: error %v", err)
@@ -383,7 +374,7 @@ func FuzzMap(f *testing.F) {
 
 func BenchmarkMapGitHub(b *testing.B) {
 	in := Input{
-		Connection: connection("github"), Userinfo: decode(b, `{"login":"octomona","id":9201022,"node_id":"MDQ6VXNlcjkyMDEwMjI=",
+		Connection: connection("github"), Userinfo: vectors.Parse(b, `{"login":"octomona","id":9201022,"node_id":"MDQ6VXNlcjkyMDEwMjI=",
 		"avatar_url":"https://avatars.githubusercontent.com/u/9201022?v=4","gravatar_id":"","url":"https://api.github.com/users/octomona",
 		"html_url":"https://github.com/octomona","followers_url":"https://api.github.com/users/octomona/followers",
 		"following_url":"https://api.github.com/users/octomona/following{/other_user}","gists_url":"https://api.github.com/users/octomona/gists",
@@ -393,7 +384,7 @@ func BenchmarkMapGitHub(b *testing.B) {
 		"type":"User","site_admin":false,"name":"Mona Octo","company":null,"blog":null,"location":"Utrecht","email":"public@example.com",
 		"hireable":false,"bio":null,"twitter_username":null,"public_repos":14,"public_gists":0,"followers":16,"following":0,
 		"created_at":"2010-02-10T12:50:51Z","updated_at":"2024-06-01T08:00:00Z","plan":{"name":"free","space":976562499,"private_repos":10000}}`),
-		Extra: decode(b, `{"GET https://api.github.com/user/emails":[{"email":"mona@example.com","primary":true,"verified":true,"visibility":"private"}]}`).(map[string]any),
+		Extra: vectors.Parse(b, `{"GET https://api.github.com/user/emails":[{"email":"mona@example.com","primary":true,"verified":true,"visibility":"private"}]}`).(map[string]any),
 	}
 	b.ReportAllocs()
 	for b.Loop() {

@@ -108,7 +108,7 @@ func New(o Options) (*Client, error) {
 }
 
 // HTTP returns the client for libraries that want one. The errors of net/http repeat the address with its query: prefer
-// Do, GetJSON and PostForm where the query holds a secret.
+// GetJSON where the query holds a secret.
 func (c *Client) HTTP() *http.Client { return c.http }
 
 // Rewrite returns the address to send a browser to: the simulator's for a provider's, if there is a simulator, else rawURL

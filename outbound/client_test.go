@@ -91,28 +91,23 @@ func TestNobodyIsTwoPersonsInOneAnswer(t *testing.T) {
 	}
 }
 
-func TestPostForm(t *testing.T) {
-	s := serve(t, func(w http.ResponseWriter, r *http.Request) {
-		user, password, _ := r.BasicAuth()
-		if r.Method != http.MethodPost || r.FormValue("code") != "a+b" || user+password != "idsecret" {
-			w.WriteHeader(http.StatusBadRequest)
+func TestGetJSONLeavesTheCallersHeaderAlone(t *testing.T) {
+	s := serve(t, answer(`{}`))
+	header := http.Header{"X-Key": {"k"}}
+	if _, err := newClient(t, outbound.Options{AllowPrivate: loopback()}).GetJSON(t.Context(), s.URL, header); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(http.Header{"X-Key": {"k"}}, header); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestGetJSONHoldsTheDepth(t *testing.T) {
+	for depth, fine := range map[int]bool{32: true, 33: false} {
+		s := serve(t, answer(strings.Repeat("[", depth)+strings.Repeat("]", depth)))
+		if _, err := newClient(t, outbound.Options{AllowPrivate: loopback()}).GetJSON(t.Context(), s.URL, nil); (err == nil) != fine {
+			t.Errorf("%d levels: %v", depth, err)
 		}
-		io.WriteString(w, `{"access_token":"t"}`)
-	})
-	c := newClient(t, outbound.Options{AllowPrivate: loopback()})
-	request := &http.Request{Header: http.Header{}}
-	request.SetBasicAuth("id", "secret")
-	got, err := c.PostForm(t.Context(), s.URL, url.Values{"code": {"a+b"}}, request.Header)
-	if diff := cmp.Diff(any(map[string]any{"access_token": "t"}), got); err != nil || diff != "" {
-		t.Error(err, diff)
-	}
-	if request.Header.Get("Content-Type") != "" {
-		t.Error("the caller's header was changed")
-	}
-	_, err = c.PostForm(t.Context(), s.URL, nil, nil)
-	var status *outbound.StatusError
-	if !errors.As(err, &status) || status.Status != http.StatusBadRequest {
-		t.Errorf("got %v", err)
 	}
 }
 
@@ -123,7 +118,7 @@ func TestStatusErrorsTellWhatCameBackButNotWhatWasSent(t *testing.T) {
 	})
 	c := newClient(t, outbound.Options{AllowPrivate: loopback()})
 	address := strings.Replace(s.URL, "//", "//me:password@", 1) + "/token?client_secret=s3cret#fragment"
-	_, err := c.PostForm(t.Context(), address, url.Values{"code": {"c0de"}}, http.Header{"Authorization": {"Basic s3cret"}})
+	_, err := c.GetJSON(t.Context(), address, http.Header{"Authorization": {"Basic s3cret"}})
 	var status *outbound.StatusError
 	if !errors.As(err, &status) {
 		t.Fatal(err)
@@ -131,7 +126,7 @@ func TestStatusErrorsTellWhatCameBackButNotWhatWasSent(t *testing.T) {
 	if status.Status != 401 || status.URL != s.URL+"/token" || len(status.Body) != 4<<10 || !strings.Contains(string(status.Body), "invalid_client") {
 		t.Errorf("got %d, %s, %d bytes", status.Status, status.URL, len(status.Body))
 	}
-	if want := "POST " + s.URL + "/token answered 401"; err.Error() != want {
+	if want := "GET " + s.URL + "/token answered 401"; err.Error() != want {
 		t.Errorf("got %q, want %q", err, want)
 	}
 }
@@ -322,7 +317,7 @@ func TestSecretsStayWithTheirHost(t *testing.T) {
 	}
 	status = http.StatusTemporaryRedirect
 	seen = nil
-	if _, err := c.PostForm(t.Context(), first.URL, url.Values{"client_secret": {"s"}}, nil); !errors.Is(err, outbound.ErrRedirect) || seen != nil {
+	if _, err := c.HTTP().PostForm(first.URL, url.Values{"client_secret": {"s"}}); !errors.Is(err, outbound.ErrRedirect) || seen != nil {
 		t.Errorf("a form went to another host: %v", err)
 	}
 	// There and back again: whoever sits between chose the address, so the credentials stay away.
@@ -369,7 +364,7 @@ func TestAnswersAreCapped(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	response, err := c.Do(request)
+	response, err := c.HTTP().Do(request)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -7,14 +7,13 @@ import (
 	"io"
 	"net/http"
 	"net/url"
-	"strings"
 
 	"github.com/latchkey-id/latchkey/internal/strictjson"
 )
 
 const (
 	maxErrorBody = 4 << 10
-	maxDepth     = 64
+	maxDepth     = 32
 )
 
 // StatusError says that a server answered with another status than 2xx.
@@ -29,34 +28,11 @@ func (e *StatusError) Error() string {
 	return fmt.Sprintf("%s %s answered %d", e.Method, e.URL, e.Status)
 }
 
-// Do sends a request. Unlike those of HTTP().Do, its errors have no query string. The caller closes the body.
-func (c *Client) Do(request *http.Request) (*http.Response, error) {
-	response, err := c.http.Do(request)
-	if err != nil {
-		return nil, withoutQuery(err)
-	}
-	return response, nil
-}
-
 // GetJSON fetches a JSON document. Numbers stay json.Number; a document with a name twice in one object is refused, so
 // that nobody can be two persons in one answer. Errors: *StatusError, *strictjson.Error, ErrAddress, ErrTooLarge,
-// ErrRedirect, or those of the network.
-func (c *Client) GetJSON(ctx context.Context, address string, header http.Header) (any, error) {
-	return c.json(ctx, http.MethodGet, address, nil, header)
-}
-
-// PostForm sends a form (application/x-www-form-urlencoded) and reads the answer as GetJSON does.
-func (c *Client) PostForm(ctx context.Context, address string, form url.Values, header http.Header) (any, error) {
-	header = header.Clone()
-	if header == nil {
-		header = http.Header{}
-	}
-	header.Set("Content-Type", "application/x-www-form-urlencoded")
-	return c.json(ctx, http.MethodPost, address, strings.NewReader(form.Encode()), header)
-}
-
-func (c *Client) json(ctx context.Context, method, address string, body io.Reader, header http.Header) (value any, err error) {
-	request, err := http.NewRequestWithContext(ctx, method, address, body)
+// ErrRedirect, or those of the network. They have no query string.
+func (c *Client) GetJSON(ctx context.Context, address string, header http.Header) (value any, err error) {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
 	if err != nil {
 		return nil, withoutQuery(err)
 	}
@@ -66,20 +42,20 @@ func (c *Client) json(ctx context.Context, method, address string, body io.Reade
 	if request.Header.Get("Accept") == "" {
 		request.Header.Set("Accept", "application/json")
 	}
-	response, err := c.Do(request)
+	response, err := c.http.Do(request)
 	if err != nil {
-		return nil, err
+		return nil, withoutQuery(err)
 	}
 	defer func() { err = errors.Join(err, response.Body.Close()) }()
 	asked := bare(response.Request.URL)
 	if response.StatusCode < 200 || response.StatusCode > 299 {
 		text, err := io.ReadAll(io.LimitReader(response.Body, maxErrorBody))
-		status := &StatusError{Method: response.Request.Method, URL: asked, Status: response.StatusCode, Body: text}
+		status := &StatusError{Method: request.Method, URL: asked, Status: response.StatusCode, Body: text}
 		return nil, errors.Join(status, err)
 	}
 	value, err = strictjson.Decode(response.Body, c.maxBody, maxDepth)
 	if err != nil {
-		return nil, fmt.Errorf("%s %s: %w", method, asked, err)
+		return nil, fmt.Errorf("%s %s: %w", request.Method, asked, err)
 	}
 	return value, nil
 }

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/latchkey-id/latchkey/internal/jsonvalue"
 	"github.com/latchkey-id/latchkey/normalize"
 )
 
@@ -34,7 +35,7 @@ func (s *attributeSet) put(key string, v any, origin Provenance) {
 	if there && old.Source == origin.Source && old.Identity == origin.Identity && reflect.DeepEqual(s.values[key], v) {
 		origin.At = old.At
 	}
-	s.values[key] = cloneValue(v)
+	s.values[key] = jsonvalue.Clone(v)
 	s.provenance[key] = origin
 }
 

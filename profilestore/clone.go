@@ -9,6 +9,8 @@ import (
 	"maps"
 	"slices"
 	"time"
+
+	"github.com/latchkey-id/latchkey/internal/jsonvalue"
 )
 
 // Clone returns a deep copy.
@@ -17,9 +19,9 @@ func (u *User) Clone() *User {
 		return nil
 	}
 	c := *u
-	c.Root = cloneMap(u.Root)
-	c.UserMetadata = cloneMap(u.UserMetadata)
-	c.AppMetadata = cloneMap(u.AppMetadata)
+	c.Root = jsonvalue.CloneMap(u.Root)
+	c.UserMetadata = jsonvalue.CloneMap(u.UserMetadata)
+	c.AppMetadata = jsonvalue.CloneMap(u.AppMetadata)
 	c.Blocked = clonePointer(u.Blocked)
 	c.LastLogin = clonePointer(u.LastLogin)
 	c.LastPasswordReset = clonePointer(u.LastPasswordReset)
@@ -35,7 +37,7 @@ func (u *User) Clone() *User {
 }
 
 func (i Identity) clone() Identity {
-	i.ProfileData = cloneMap(i.ProfileData)
+	i.ProfileData = jsonvalue.CloneMap(i.ProfileData)
 	i.Provenance = maps.Clone(i.Provenance)
 	i.Raw = i.Raw.clone()
 	return i
@@ -57,31 +59,6 @@ func clonePointer[T bool | time.Time](p *T) *T {
 	}
 	v := *p
 	return &v
-}
-
-func cloneMap(m map[string]any) map[string]any {
-	if m == nil {
-		return nil
-	}
-	c := make(map[string]any, len(m))
-	for key, v := range m {
-		c[key] = cloneValue(v)
-	}
-	return c
-}
-
-func cloneValue(v any) any {
-	switch v := v.(type) {
-	case map[string]any:
-		return cloneMap(v)
-	case []any:
-		c := make([]any, len(v))
-		for i, e := range v {
-			c[i] = cloneValue(e)
-		}
-		return c
-	}
-	return v
 }
 
 // UnmarshalJSON reads a stored user and keeps its numbers exact (json.Number).

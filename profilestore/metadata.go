@@ -6,17 +6,11 @@ import (
 	"maps"
 	"slices"
 	"strings"
-	"unicode/utf8"
 
-	"github.com/latchkey-id/latchkey/normalize"
+	"github.com/latchkey-id/latchkey/internal/jsonvalue"
 )
 
-const (
-	maxProfileBytes    = 1 << 20
-	maxSignUpKeys      = 10
-	maxSignUpKeyLength = 100
-	maxSignUpLength    = 500
-)
+const maxProfileBytes = 1 << 20
 
 // MergeMetadata returns metadata after a change (Auth0: Manage Metadata Using the Management API): only the first level is
 // merged, null removes a key, and an empty change removes everything. A nil change changes nothing. The result is nil where
@@ -25,7 +19,7 @@ func MergeMetadata(current, change map[string]any) map[string]any {
 	if change != nil && len(change) == 0 {
 		return nil
 	}
-	merged := cloneMap(current)
+	merged := jsonvalue.CloneMap(current)
 	for key, v := range change {
 		if v == nil {
 			delete(merged, key)
@@ -34,7 +28,7 @@ func MergeMetadata(current, change map[string]any) map[string]any {
 		if merged == nil {
 			merged = map[string]any{}
 		}
-		merged[key] = cloneValue(v)
+		merged[key] = jsonvalue.Clone(v)
 	}
 	if len(merged) == 0 {
 		return nil
@@ -49,31 +43,6 @@ func CheckUserMetadata(m map[string]any) error { return checkMetadata("user_meta
 // CheckAppMetadata is CheckUserMetadata for app_metadata, some names of which are reserved.
 func CheckAppMetadata(m map[string]any) error {
 	return checkMetadata("app_metadata", m, isReservedMetadata)
-}
-
-// CheckSignUpMetadata refuses user_metadata of a sign-up that anybody can send: at most 10 strings of at most 500
-// characters under names of at most 100 (Authentication API: Signup). The error is a *Refusal.
-func CheckSignUpMetadata(m map[string]any) error {
-	const property = "user_metadata"
-	if len(m) > maxSignUpKeys {
-		return invalid(property, "", fmt.Sprintf("Too many properties defined (%d), maximum %d", len(m), maxSignUpKeys))
-	}
-	if err := CheckUserMetadata(m); err != nil {
-		return err
-	}
-	for _, key := range slices.Sorted(maps.Keys(m)) {
-		if n := utf8.RuneCountInString(key); n > maxSignUpKeyLength {
-			return invalid(property, "", fmt.Sprintf("Property name is too long (%d chars), maximum %d", n, maxSignUpKeyLength))
-		}
-		s, ok := m[key].(string)
-		if !ok {
-			return invalid(property+"."+key, "", "Expected type string but found type "+normalize.TypeName(m[key]))
-		}
-		if n := utf8.RuneCountInString(s); n > maxSignUpLength {
-			return invalid(property+"."+key, "", fmt.Sprintf("String is too long (%d chars), maximum %d", n, maxSignUpLength))
-		}
-	}
-	return nil
 }
 
 func checkMetadata(property string, m map[string]any, reserved func(string) bool) error {

@@ -292,39 +292,6 @@ func TestEchoedValuesKeepTheirOrigin(t *testing.T) {
 	mustEqual(t, "nickname", SourceAdmin, got.Provenance["nickname"].Source)
 }
 
-func TestSignUpMetadataLimits(t *testing.T) {
-	many := func(n int) values {
-		m := values{}
-		for i := range n {
-			m[strings.Repeat("k", i+1)] = "v"
-		}
-		return m
-	}
-	for _, c := range []struct {
-		name string
-		m    values
-		want string
-	}{
-		{"ten", many(10), ""},
-		{"eleven", many(11), "'Too many properties defined (11), maximum 10' on property user_metadata."},
-		{"500 characters", values{"k": strings.Repeat("ü", 500)}, ""},
-		{"501 characters", values{"k": strings.Repeat("ü", 501)}, "'String is too long (501 chars), maximum 500' on property user_metadata.k."},
-		{"a long name", values{strings.Repeat("k", 101): "v"}, "'Property name is too long (101 chars), maximum 100' on property user_metadata."},
-		{"a number", values{"k": json.Number("1")}, "'Expected type string but found type number' on property user_metadata.k."},
-		{"null", values{"k": nil}, "'Expected type string but found type null' on property user_metadata.k."},
-		{"a dollar", values{"$k": "v"}, "'Property names must not contain '.' or '$': $k' on property user_metadata."},
-		{"nothing", nil, ""},
-	} {
-		t.Run(c.name, func(t *testing.T) {
-			got := ""
-			if err := CheckSignUpMetadata(c.m); err != nil {
-				got = strings.TrimPrefix(err.Error(), "Payload validation error: ")
-			}
-			mustEqual(t, "error", c.want, got)
-		})
-	}
-}
-
 // FuzzPatch: no body makes Patch panic, change what it was given, or touch identities.
 func FuzzPatch(f *testing.F) {
 	f.Add(`{"name":"x","user_metadata":{"a":null}}`)

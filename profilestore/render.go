@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strconv"
 
+	"github.com/latchkey-id/latchkey/internal/jsonvalue"
 	"github.com/latchkey-id/latchkey/normalize"
 )
 
@@ -14,7 +15,7 @@ func Render(u *User) map[string]any {
 	out := make(map[string]any, len(u.Root)+12)
 	for key, v := range u.Root {
 		if !normalize.Reserved(key) {
-			out[key] = cloneValue(v)
+			out[key] = jsonvalue.Clone(v)
 		}
 	}
 	out["user_id"] = u.ID
@@ -22,10 +23,10 @@ func Render(u *User) map[string]any {
 	out["created_at"] = normalize.FormatTime(u.CreatedAt)
 	out["updated_at"] = normalize.FormatTime(u.UpdatedAt)
 	if u.UserMetadata != nil {
-		out["user_metadata"] = cloneMap(u.UserMetadata)
+		out["user_metadata"] = jsonvalue.CloneMap(u.UserMetadata)
 	}
 	if u.AppMetadata != nil {
-		out["app_metadata"] = cloneMap(u.AppMetadata)
+		out["app_metadata"] = jsonvalue.CloneMap(u.AppMetadata)
 	}
 	if u.Blocked != nil {
 		out["blocked"] = *u.Blocked
@@ -56,7 +57,7 @@ func RenderIdentities(u *User) []any {
 		if n > 0 {
 			shown["profileData"] = map[string]any{}
 			if identity.ProfileData != nil {
-				shown["profileData"] = cloneMap(identity.ProfileData)
+				shown["profileData"] = jsonvalue.CloneMap(identity.ProfileData)
 			}
 		}
 		list = append(list, shown)

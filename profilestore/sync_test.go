@@ -1,38 +1,30 @@
 package profilestore
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/latchkey-id/latchkey/internal/vectors"
 	"github.com/latchkey-id/latchkey/normalize"
 )
 
 // sequence is a story of logins and edits on an empty store.
 type sequence struct {
 	Name        string
-	Connections []struct {
-		Name, Strategy string
-		Options        map[string]any
-	}
-	Steps []step
+	Connections []vectors.Connection
+	Steps       []step
 }
 
 type step struct {
-	Do         string
-	Connection string
-	Upstream   struct {
-		IDTokenClaims map[string]any `json:"id_token_claims"`
-		Userinfo      any
-		Extra         map[string]any
-	}
+	Do             string
+	Connection     string
+	Upstream       vectors.Upstream
 	UserID         string `json:"user_id"`
 	Primary        string
 	Provider       string
@@ -62,17 +54,7 @@ type world struct {
 }
 
 func TestSyncSequences(t *testing.T) {
-	raw, err := os.ReadFile(filepath.Join("testdata", "sync.json"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	var sequences []sequence
-	dec := json.NewDecoder(bytes.NewReader(raw))
-	dec.UseNumber()
-	if err := dec.Decode(&sequences); err != nil {
-		t.Fatal(err)
-	}
-	for _, s := range sequences {
+	for _, s := range vectors.Load[sequence](t, filepath.Join("testdata", "sync.json")) {
 		t.Run(s.Name, s.run)
 	}
 }
@@ -293,14 +275,14 @@ func (w *world) check(t *testing.T, at string, st step, u *User, body any, err e
 			t.Errorf("%s: message\n%s\nwant\n%s", at, err, text)
 		}
 	} else if st.Expect.Body != nil {
-		w.report(t, at, match("body", body, w.named(st.Expect.Body)))
+		vectors.Check(t, at+": body", body, w.named(st.Expect.Body))
 	}
 	if u == nil {
 		return
 	}
 	shown := Render(u)
 	if st.Expect.User != nil {
-		w.report(t, at, match("user", shown, st.Expect.User))
+		vectors.Check(t, at+": user", shown, st.Expect.User)
 	}
 	scope := st.Scope
 	if scope == "" {
@@ -308,24 +290,8 @@ func (w *world) check(t *testing.T, at string, st step, u *User, body any, err e
 	}
 	claims := normalize.StandardClaims(u.ID, u.Root, u.UpdatedAt, strings.Fields(scope))
 	if st.Expect.Userinfo != nil {
-		w.report(t, at, match("userinfo", claims, st.Expect.Userinfo))
+		vectors.Check(t, at+": userinfo", claims, st.Expect.Userinfo)
 	}
-	mustLack(t, at+": user", shown, st.Expect.Absent)
-	mustLack(t, at+": userinfo", claims, st.Expect.UserinfoAbsent)
-}
-
-func (w *world) report(t *testing.T, at string, problems []string) {
-	t.Helper()
-	for _, p := range problems {
-		t.Errorf("%s: %s", at, p)
-	}
-}
-
-func mustLack(t *testing.T, what string, m map[string]any, keys []string) {
-	t.Helper()
-	for _, key := range keys {
-		if v, there := m[key]; there {
-			t.Errorf("%s has %s: %v", what, key, v)
-		}
-	}
+	vectors.CheckAbsent(t, at+": user", shown, st.Expect.Absent)
+	vectors.CheckAbsent(t, at+": userinfo", claims, st.Expect.UserinfoAbsent)
 }

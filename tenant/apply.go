@@ -213,17 +213,24 @@ func (p *planner) clientID(at place, path, called string) string {
 	return found.ID
 }
 
+// draft returns what an entry is laid over: a copy of what it is about already, or fresh for something new, whose id must
+// not be taken.
+func draft[T any, P interface {
+	*T
+	Clone() P
+}](p *planner, e Entry[T], before, taken, fresh P, kind string) P {
+	if before != nil {
+		return before.Clone()
+	}
+	if taken != nil {
+		p.report(e.node.find("id"), "id", "belongs to another %s already", kind)
+	}
+	return fresh
+}
+
 func (p *planner) resourceServer(e Entry[ResourceServer]) {
 	before := p.next.ResourceServer(e.Value.Identifier)
-	var after *ResourceServer
-	if before != nil {
-		after = before.Clone()
-	} else {
-		after = &ResourceServer{}
-		if p.next.ResourceServers[e.Value.ID] != nil {
-			p.report(e.node.find("id"), "id", "belongs to another API already")
-		}
-	}
+	after := draft(p, e, before, p.next.ResourceServers[e.Value.ID], &ResourceServer{}, "API")
 	overlayServer(decoder{p.report}, e.node, after)
 	if before != nil {
 		after.ID = before.ID
@@ -250,15 +257,7 @@ func mergeScopes(base, more []Scope) []Scope {
 
 func (p *planner) connection(e Entry[Connection]) {
 	before := p.next.ConnectionByName(e.Value.Name)
-	var after *Connection
-	if before != nil {
-		after = before.Clone()
-	} else {
-		after = &Connection{Strategy: e.Value.Strategy}
-		if p.next.Connections[e.Value.ID] != nil {
-			p.report(e.node.find("id"), "id", "belongs to another connection already")
-		}
-	}
+	after := draft(p, e, before, p.next.Connections[e.Value.ID], &Connection{Strategy: e.Value.Strategy}, "connection")
 	overlayConnection(decoder{p.report}, e.node, after)
 	if before != nil {
 		after.ID = before.ID
@@ -303,12 +302,7 @@ func (p *planner) grant(e Entry[ClientGrant]) {
 			before = g
 		}
 	}
-	after := &ClientGrant{}
-	if before != nil {
-		after = before.Clone()
-	} else if p.next.ClientGrants[e.Value.ID] != nil {
-		p.report(e.node.find("id"), "id", "belongs to another grant already")
-	}
+	after := draft(p, e, before, p.next.ClientGrants[e.Value.ID], &ClientGrant{}, "grant")
 	overlayGrant(decoder{p.report}, e.node, after)
 	after.ClientID = clientID
 	switch {
@@ -342,12 +336,7 @@ func (p *planner) scopesOf(api *ResourceServer, n *node, scopes []string) {
 
 func (p *planner) role(e Entry[Role]) {
 	before := p.next.RoleByName(e.Value.Name)
-	after := &Role{}
-	if before != nil {
-		after = before.Clone()
-	} else if p.next.Roles[e.Value.ID] != nil {
-		p.report(e.node.find("id"), "id", "belongs to another role already")
-	}
+	after := draft(p, e, before, p.next.Roles[e.Value.ID], &Role{}, "role")
 	overlayRole(decoder{p.report}, e.node, after)
 	switch {
 	case before != nil:

@@ -202,6 +202,9 @@ func CheckConnection(c *Connection, strategies map[string]bool) []Problem {
 			p.addf("options.set_user_root_attributes", "unknown value (allowed: %s, %s, %s)", SyncOnEachLogin, SyncOnFirstLogin, SyncNever)
 		}
 	}
+	for _, problem := range c.CheckSignupFields() {
+		p.addf("options", "%v", problem)
+	}
 	p.metadata("metadata", c.Metadata)
 	return p
 }
@@ -215,7 +218,7 @@ func CheckResourceServer(r *ResourceServer) []Problem {
 	p.oneOf("signing_alg", r.SigningAlg, accessTokenAlgs)
 	if r.SigningAlg == "HS256" || r.SigningSecret != "" {
 		if len(r.SigningSecret) < 16 {
-			p.addf("signing_secret", "needs at least 16 characters")
+			p.addf("signing_secret", "needs at least 32 characters (RFC 7518 §3.2)")
 		}
 	}
 	p.between("token_lifetime", r.TokenLifetime, 0, 2592000)

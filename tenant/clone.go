@@ -3,6 +3,8 @@ package tenant
 import (
 	"maps"
 	"slices"
+
+	"github.com/latchkey-id/latchkey/internal/jsonvalue"
 )
 
 // Clone returns a deep, indexed copy that shares nothing with c and may be changed. Call [Config.Index] after changing it.
@@ -36,19 +38,19 @@ func (c *Client) Clone() *Client {
 		out.Authentication = &copied
 	}
 	out.ClientMetadata = maps.Clone(c.ClientMetadata)
-	out.Rest = cloneMap(c.Rest)
+	out.Rest = jsonvalue.CloneMap(c.Rest)
 	return &out
 }
 
 // Clone returns a deep copy.
 func (c *Connection) Clone() *Connection {
 	out := *c
-	out.Options = cloneMap(c.Options)
+	out.Options = jsonvalue.CloneMap(c.Options)
 	out.EnabledClients = slices.Clone(c.EnabledClients)
 	out.Realms = slices.Clone(c.Realms)
 	out.ShowAsButton = clonePointer(c.ShowAsButton)
 	out.Metadata = maps.Clone(c.Metadata)
-	out.Rest = cloneMap(c.Rest)
+	out.Rest = jsonvalue.CloneMap(c.Rest)
 	return &out
 }
 
@@ -57,7 +59,7 @@ func (r *ResourceServer) Clone() *ResourceServer {
 	out := *r
 	out.Scopes = slices.Clone(r.Scopes)
 	out.SkipConsent = clonePointer(r.SkipConsent)
-	out.Rest = cloneMap(r.Rest)
+	out.Rest = jsonvalue.CloneMap(r.Rest)
 	return &out
 }
 
@@ -65,7 +67,7 @@ func (r *ResourceServer) Clone() *ResourceServer {
 func (g *ClientGrant) Clone() *ClientGrant {
 	out := *g
 	out.Scope = slices.Clone(g.Scope)
-	out.Rest = cloneMap(g.Rest)
+	out.Rest = jsonvalue.CloneMap(g.Rest)
 	return &out
 }
 
@@ -73,7 +75,7 @@ func (g *ClientGrant) Clone() *ClientGrant {
 func (r *Role) Clone() *Role {
 	out := *r
 	out.Permissions = slices.Clone(r.Permissions)
-	out.Rest = cloneMap(r.Rest)
+	out.Rest = jsonvalue.CloneMap(r.Rest)
 	return &out
 }
 
@@ -81,9 +83,9 @@ func (s Settings) clone() Settings {
 	s.AllowedLogoutURLs = slices.Clone(s.AllowedLogoutURLs)
 	s.EnabledLocales = slices.Clone(s.EnabledLocales)
 	s.ErrorPage = clonePointer(s.ErrorPage)
-	s.Flags = cloneMap(s.Flags)
-	s.OIDCLogout = cloneMap(s.OIDCLogout)
-	s.Rest = cloneMap(s.Rest)
+	s.Flags = jsonvalue.CloneMap(s.Flags)
+	s.OIDCLogout = jsonvalue.CloneMap(s.OIDCLogout)
+	s.Rest = jsonvalue.CloneMap(s.Rest)
 	return s
 }
 
@@ -102,32 +104,4 @@ func clonePointer[T any](p *T) *T {
 	}
 	v := *p
 	return &v
-}
-
-func cloneMap(m map[string]any) map[string]any {
-	if m == nil {
-		return nil
-	}
-	out := make(map[string]any, len(m))
-	for k, v := range m {
-		out[k] = cloneValue(v)
-	}
-	return out
-}
-
-// cloneValue copies what a JSON or YAML document can hold; everything but containers is immutable.
-func cloneValue(v any) any {
-	switch v := v.(type) {
-	case map[string]any:
-		return cloneMap(v)
-	case []any:
-		out := make([]any, len(v))
-		for i := range v {
-			out[i] = cloneValue(v[i])
-		}
-		return out
-	case []string:
-		return slices.Clone(v)
-	}
-	return v
 }

@@ -165,7 +165,7 @@ var managementScopes = []struct{ resource, verbs string }{
 	{"anomaly_blocks", "read delete"},
 	{"tokens", "blacklist"},
 	// What single-page apps may ask for on behalf of the person who is logged in.
-	{"current_user", "read"},
+	{"current_user", "read delete"},
 	{"current_user_identities", "update"},
 	{"current_user_metadata", "create update delete"},
 	{"current_user_device_credentials", "create delete"},

@@ -152,7 +152,7 @@ type ResourceServer struct {
 	Identifier        string  `json:"identifier" yaml:"identifier"`
 	Scopes            []Scope `json:"scopes,omitempty" yaml:"scopes"`
 	SigningAlg        string  `json:"signing_alg,omitempty" yaml:"signing_alg"`       // RS256 (also when empty), PS256, ES256, HS256
-	SigningSecret     string  `json:"signing_secret,omitempty" yaml:"signing_secret"` // HS256 only, ≥ 16 characters
+	SigningSecret     string  `json:"signing_secret,omitempty" yaml:"signing_secret"` // HS256 only, ≥ 32 characters (RFC 7518 §3.2; Auth0 takes 16)
 	AllowOfflineAcces bool    `json:"allow_offline_access,omitempty" yaml:"allow_offline_access"`
 	TokenLifetime     int     `json:"token_lifetime,omitempty" yaml:"token_lifetime"`                 // seconds; 0: 86400
 	TokenLifetimeWeb  int     `json:"token_lifetime_for_web,omitempty" yaml:"token_lifetime_for_web"` // 0: 7200

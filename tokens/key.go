@@ -177,6 +177,7 @@ type snapshot struct {
 	jwks      []byte
 	// changesAt is when the next replaced key stops to verify; zero without one.
 	changesAt time.Time
+	seen      memo
 }
 
 func newSnapshot(keys []*key, now time.Time) *snapshot {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"reflect"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -67,8 +68,12 @@ func (k *Keyring) Reload(ctx context.Context) error {
 		return err
 	}
 	known := map[string]*key{}
-	for _, old := range k.ring.Load().keys {
+	present := k.ring.Load()
+	for _, old := range present.keys {
 		known[old.stored.ID] = old
+	}
+	if slices.EqualFunc(present.keys, stored, func(old *key, s StoredKey) bool { return reflect.DeepEqual(old.stored, s) }) {
+		return nil
 	}
 	keys := make([]*key, len(stored))
 	for i, s := range stored {

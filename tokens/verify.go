@@ -3,6 +3,7 @@ package tokens
 import (
 	"bytes"
 	"crypto"
+	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
@@ -43,7 +44,8 @@ type VerifyOptions struct {
 	Leeway   time.Duration
 }
 
-// Verify checks a token that this ring signed, and returns its claims with numbers as json.Number. The token's own header
+// Verify checks a token that this ring signed, and returns its claims with numbers as json.Number; they are shared with
+// other callers and must not be changed. The token's own header
 // never brings a key: jwk, jku, x5u and every other parameter but alg, kid and typ make it invalid (RFC 8725 §3).
 // Errors: ErrInvalid, ErrExpired.
 func (k *Keyring) Verify(token string, opt VerifyOptions) (map[string]any, error) {
@@ -82,6 +84,28 @@ func (k *Keyring) VerifyHint(token, issuer string) (map[string]any, error) {
 
 // verifySigned checks everything but audience and time.
 func (k *Keyring) verifySigned(token string, opt VerifyOptions) (map[string]any, error) {
+	v, err := k.signed(token)
+	if err != nil {
+		return nil, err
+	}
+	if !slices.Contains(opt.Algs, v.alg) {
+		return nil, invalid("algorithm is not accepted")
+	}
+	if !acceptsType(opt.Types, v.typ) {
+		return nil, invalid("another type of token")
+	}
+	if v.claims["iss"] != opt.Issuer {
+		return nil, invalid("another issuer")
+	}
+	return v.claims, nil
+}
+
+// signed returns what a key of ours signed, whatever it is for.
+func (k *Keyring) signed(token string) (*verified, error) {
+	keys, sum := k.current(), sha256.Sum256([]byte(token))
+	if v := keys.seen.find(sum); v != nil {
+		return v, nil
+	}
 	header, err := readHeader(token)
 	if err != nil {
 		return nil, err
@@ -91,27 +115,22 @@ func (k *Keyring) verifySigned(token string, opt VerifyOptions) (map[string]any,
 			return nil, invalid("unexpected header parameter")
 		}
 	}
-	alg, _ := header["alg"].(string)
+	v := &verified{sum: sum}
+	v.alg, _ = header["alg"].(string)
+	v.typ, _ = header["typ"].(string)
 	kid, _ := header["kid"].(string)
-	typ, _ := header["typ"].(string)
-	key := k.current().verifying[kid]
+	key := keys.verifying[kid]
 	if key == nil {
 		return nil, invalid("unknown key")
 	}
-	if !slices.Contains(opt.Algs, alg) || !slices.Contains(signs(key.stored.Alg), alg) {
+	if !slices.Contains(signs(key.stored.Alg), v.alg) {
 		return nil, invalid("algorithm is not accepted")
 	}
-	if !acceptsType(opt.Types, typ) {
-		return nil, invalid("another type of token")
-	}
-	claims, err := checkSignature(token, alg, key.public)
-	if err != nil {
+	if v.claims, err = checkSignature(token, v.alg, key.public); err != nil {
 		return nil, err
 	}
-	if claims["iss"] != opt.Issuer {
-		return nil, invalid("another issuer")
-	}
-	return claims, nil
+	keys.seen.keep(v)
+	return v, nil
 }
 
 func acceptsType(types []string, typ string) bool {

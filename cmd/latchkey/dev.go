@@ -3,16 +3,19 @@ package main
 import (
 	"context"
 	"crypto/tls"
+	"crypto/x509"
 	"encoding/base64"
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"net"
 	"net/http"
 	"net/netip"
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/latchkey-id/latchkey/config"
@@ -57,7 +60,7 @@ func (cmd *devCommand) Run(ctx context.Context, io streams) (err error) {
 	clock, outbox := dev.NewClock(time.Now), (*dev.Outbox)(nil)
 	outbox = dev.NewOutbox(clock.Now)
 	options := nodeOptions{log: newLogger(c, io.err), now: clock.Now}
-	if options.tls, err = cmd.certificate(c, dir, io); err != nil {
+	if err := cmd.secure(c, dir, io, &options); err != nil {
 		return err
 	}
 	if options.simulator, err = url.Parse(c.Upstream.Simulator); err != nil {
@@ -65,8 +68,9 @@ func (cmd *devCommand) Run(ctx context.Context, io streams) (err error) {
 	}
 	options.dev = func(n *node) (http.Handler, error) {
 		surface, err := dev.New(dev.Options{
-			Issuer: c.Issuer, Clock: clock, Outbox: outbox, DemoClientID: demoClient(n.tenant.Current()),
-			Connections: func() []dev.ConnectionInfo { return connectionInfos(n.tenant.Current()) }, Logger: options.log,
+			Issuer: c.Issuer, Clock: clock, Outbox: outbox,
+			DemoClientID: func() string { return demoClient(n.tenant.Current(), c.Issuer+"dev/app") },
+			Connections:  func() []dev.ConnectionInfo { return connectionInfos(n.tenant.Current()) }, Logger: options.log,
 		})
 		if err != nil {
 			return nil, err
@@ -168,21 +172,33 @@ func devKey(path string) ([]byte, error) {
 	return key, os.WriteFile(path, []byte(base64.StdEncoding.EncodeToString(key)), 0o600)
 }
 
-// certificate makes the TLS configuration of --tls and prints where the authority's certificate is.
-func (cmd *devCommand) certificate(c *config.Config, dir string, io streams) (*tls.Config, error) {
+// secure sets up --tls and prints where the authority's certificate is. The server itself trusts the authority as well: the
+// simulated providers are reached by https then.
+func (cmd *devCommand) secure(c *config.Config, dir string, io streams, options *nodeOptions) error {
 	if !cmd.TLS {
-		return nil, nil
+		return nil
 	}
 	issuer, err := url.Parse(c.Issuer)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	authority, certificate, err := devca.Ensure(filepath.Join(dir, "tls"), []string{issuer.Hostname()}, time.Now())
 	if err != nil {
-		return nil, err
+		return err
+	}
+	pem, err := os.ReadFile(authority)
+	if err != nil {
+		return err
+	}
+	if options.roots, err = x509.SystemCertPool(); err != nil {
+		return fmt.Errorf("system's certificate authorities: %w", err)
+	}
+	if !options.roots.AppendCertsFromPEM(pem) {
+		return fmt.Errorf("%s holds no certificate", authority)
 	}
 	fmt.Fprintf(io.out, "%s\nis the certificate of the local authority. Make your tools trust it, such as by NODE_EXTRA_CA_CERTS or SSL_CERT_FILE.\n\n", authority)
-	return &tls.Config{Certificates: []tls.Certificate{certificate}, MinVersion: tls.VersionTLS12}, nil
+	options.tls = &tls.Config{Certificates: []tls.Certificate{certificate}, MinVersion: tls.VersionTLS12}
+	return nil
 }
 
 // apply brings the tenant file, or the demo tenant, into the database.
@@ -231,10 +247,16 @@ func (cmd *devCommand) announce(n *node, io streams) {
 	fmt.Fprintln(io.out)
 }
 
-// demoClient is the client of the demo app: the demo tenant's own, or a single-page app that may return to it.
-func demoClient(c *tenant.Config) string {
+// demoClient is the client of the demo app: the demo tenant's own, or the first single-page app that may return to it.
+func demoClient(c *tenant.Config, callback string) string {
 	if c.Clients[dev.DemoSPAClientID] != nil {
 		return dev.DemoSPAClientID
+	}
+	for _, id := range slices.Sorted(maps.Keys(c.Clients)) {
+		client := c.Clients[id]
+		if client.Public() && client.AllowsGrant("authorization_code") && tenant.MatchCallback(client.Callbacks, callback) {
+			return id
+		}
 	}
 	return ""
 }

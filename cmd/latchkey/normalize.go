@@ -9,6 +9,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/latchkey-id/latchkey/internal/ids"
 	"github.com/latchkey-id/latchkey/internal/strictjson"
 	"github.com/latchkey-id/latchkey/normalize"
 	"github.com/latchkey-id/latchkey/profilestore"
@@ -37,6 +38,12 @@ func (cmd *normalizeCmd) Run(streams streams) error {
 		return err
 	}
 	in := labInput(document)
+	// A person of our own connections gets an id when they are stored; the lab makes one up.
+	for _, kind := range []string{"signup", "post_users", "passwordless"} {
+		if given, ok := in.Extra[kind].(map[string]any); ok && given["_id"] == nil {
+			given["_id"] = ids.Hex24()
+		}
+	}
 	profile, err := normalize.Map(in)
 	if err != nil {
 		return err

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
@@ -20,7 +21,6 @@ import (
 	"github.com/latchkey-id/latchkey/audit"
 	"github.com/latchkey-id/latchkey/config"
 	"github.com/latchkey-id/latchkey/connectors"
-	"github.com/latchkey-id/latchkey/drivers/sqlite"
 	"github.com/latchkey-id/latchkey/internal/passwords"
 	"github.com/latchkey-id/latchkey/internal/seal"
 	"github.com/latchkey-id/latchkey/login"
@@ -28,6 +28,7 @@ import (
 	"github.com/latchkey-id/latchkey/server"
 	"github.com/latchkey-id/latchkey/server/authapi"
 	"github.com/latchkey-id/latchkey/server/hosted"
+	"github.com/latchkey-id/latchkey/server/mgmtapi"
 	"github.com/latchkey-id/latchkey/server/oauth"
 	"github.com/latchkey-id/latchkey/server/page"
 	"github.com/latchkey-id/latchkey/server/views"
@@ -66,6 +67,7 @@ type nodeOptions struct {
 	log       *slog.Logger
 	now       func() time.Time
 	simulator *url.URL
+	roots     *x509.CertPool // authorities of identity providers; nil: the system's
 	tls       *tls.Config
 	// dev makes the surface of dev mode once the rest stands.
 	dev func(*node) (http.Handler, error)
@@ -75,13 +77,11 @@ type nodeOptions struct {
 type node struct {
 	config   *config.Config
 	options  nodeOptions
-	db       *sqlite.DB
+	stores   *stores
 	tenant   *tenant.Cache
 	keys     *tokens.Keyring
 	audit    *audit.Log
 	login    *login.Service
-	purger   sessions.Purger
-	events   audit.Store
 	listener net.Listener
 	http     *http.Server
 	stopping atomic.Bool
@@ -90,8 +90,8 @@ type node struct {
 // Intervals of background work.
 const (
 	pollEvery  = 5 * time.Second // changes by other processes: tenant, keys
-	purgeEvery = time.Minute
-	purgeBatch = 1000
+	purgeEvery = 10 * time.Second
+	purgeBatch = 500
 	keepEvents = 30 * 24 * time.Hour
 )
 
@@ -108,23 +108,21 @@ func newNode(ctx context.Context, c *config.Config, o nodeOptions) (_ *node, err
 			err = errors.Join(err, n.close())
 		}
 	}()
-	if n.db, err = open(ctx, c, sealing, o.now); err != nil {
+	if n.stores, err = open(ctx, c, sealing, o.now); err != nil {
 		return nil, err
 	}
-	stores := n.db.Tenant(c.Tenant)
-	if n.tenant, err = tenant.NewCache(ctx, stores.Config()); err != nil {
+	if n.tenant, err = tenant.NewCache(ctx, n.stores.config); err != nil {
 		return nil, err
 	}
 	if _, err = n.tenant.Update(ctx, func(t *tenant.Config) error { tenant.EnsureManagementAPI(t, c.Issuer); return nil }); err != nil {
 		return nil, err
 	}
-	n.keys = tokens.NewKeyring(stores.Keys(), o.now)
+	n.keys = tokens.NewKeyring(n.stores.keys, o.now)
 	if err = n.keys.Load(ctx); err != nil {
 		return nil, err
 	}
-	n.events, n.purger = stores.Audit(), stores.Purger()
-	n.audit = audit.NewLog(n.events, o.now, o.log)
-	handler, err := n.handler(stores, sealing)
+	n.audit = audit.NewLog(n.stores.events, o.now, o.log)
+	handler, err := n.handler(sealing)
 	if err != nil {
 		return nil, err
 	}
@@ -140,7 +138,7 @@ func newNode(ctx context.Context, c *config.Config, o nodeOptions) (_ *node, err
 }
 
 // handler wires the surfaces.
-func (n *node) handler(stores *sqlite.Tenant, sealing *seal.Ring) (http.Handler, error) {
+func (n *node) handler(sealing *seal.Ring) (http.Handler, error) {
 	c, now := n.config, n.options.now
 	outside, err := n.outside()
 	if err != nil {
@@ -158,9 +156,9 @@ func (n *node) handler(stores *sqlite.Tenant, sealing *seal.Ring) (http.Handler,
 	if err != nil {
 		return nil, err
 	}
-	users, short := stores.Users(), stores.Ephemeral()
+	users, short, grants := n.stores.users, n.stores.short, n.stores.grants
 	registry := connectors.NewRegistry(connectors.Deps{
-		Outside: connectors.Outside{HTTP: outside.HTTP(), Rewrite: outside.Rewrite, Now: now},
+		Outside: connectors.Outside{Client: outside, Now: now},
 		Hasher:  hasher, Accounts: login.Accounts{Users: users}, Log: n.options.log,
 	})
 	transactions := sessions.NewBox[sessions.Transaction](short, sessions.KindTransaction, c.Lifetimes.Transaction, now)
@@ -168,10 +166,10 @@ func (n *node) handler(stores *sqlite.Tenant, sealing *seal.Ring) (http.Handler,
 	n.login = &login.Service{
 		Users: users, Tenant: n.tenant, Connectors: registry, Sessions: sso, Audit: n.audit, Avatars: c.Avatars.BaseURL, Now: now,
 	}
-	gate := login.Gate{Users: users, Tenant: n.tenant, Grants: stores.Grants()}
+	gate := login.Gate{Users: users, Tenant: n.tenant, Grants: grants}
 	surfaces := []server.Surface{
 		&oauth.Surface{
-			Issuer: c.Issuer, Tenant: n.tenant, Users: users, Login: n.login, Gate: gate, Grants: stores.Grants(),
+			Issuer: c.Issuer, Tenant: n.tenant, Users: users, Login: n.login, Gate: gate, Grants: grants,
 			Transactions: transactions, Codes: sessions.NewBox[sessions.Code](short, sessions.KindCode, c.Lifetimes.Code, now),
 			Assertions: sessions.NewBox[bool](short, sessions.KindAssertion, c.Lifetimes.Transaction, now),
 			Keys:       n.keys, Opaque: opaque, Audit: n.audit, Pages: pages, Cookies: pages.Cookies, Now: now,
@@ -182,6 +180,10 @@ func (n *node) handler(stores *sqlite.Tenant, sealing *seal.Ring) (http.Handler,
 			Audit:     n.audit, Pages: pages, Cookies: pages.Cookies, Now: now, TransactionTTL: c.Lifetimes.Transaction,
 		},
 		&authapi.Surface{Tenant: n.tenant, Login: n.login},
+		&mgmtapi.Surface{
+			Issuer: c.Issuer, Tenant: n.tenant, Users: users, Login: n.login, Gate: gate, Grants: grants, Sessions: sso,
+			Keys: n.keys, Connectors: registry, Audit: n.audit, Avatars: c.Avatars.BaseURL, Now: now,
+		},
 	}
 	options := server.Options{
 		Edge: web.Edge{
@@ -201,7 +203,7 @@ func (n *node) outside() (*outbound.Client, error) {
 	up := n.config.Upstream
 	return outbound.New(outbound.Options{
 		AllowPrivate: up.AllowPrivateNetworks.Networks, AllowAllPrivate: up.AllowPrivateNetworks.All,
-		Simulator: n.options.simulator, Timeout: up.Timeout, MaxBody: n.config.Limits.ProfileBytes, UserAgent: "latchkey/" + version(),
+		Simulator: n.options.simulator, RootCAs: n.options.roots, Timeout: up.Timeout, MaxBody: n.config.Limits.ProfileBytes, UserAgent: "latchkey/" + version(),
 	})
 }
 
@@ -230,7 +232,7 @@ func (n *node) ready(ctx context.Context) error {
 	if n.stopping.Load() {
 		return errors.New("shutting down")
 	}
-	return n.db.Ping(ctx)
+	return n.stores.ping(ctx)
 }
 
 // run serves until ctx ends, then lets running requests finish.
@@ -240,7 +242,7 @@ func (n *node) run(ctx context.Context) error {
 	group.Go(n.serve)
 	group.Go(func() error {
 		<-groupCtx.Done()
-		return n.shutdown()
+		return n.shutdown(ctx)
 	})
 	group.Go(func() error { n.tenant.Run(groupCtx, pollEvery, n.warn("tenant can't be read")); return nil })
 	group.Go(func() error { n.keepKeys(groupCtx); return nil })
@@ -262,9 +264,13 @@ func (n *node) serve() error {
 	return err
 }
 
-// shutdown turns readiness off and lets running requests finish.
-func (n *node) shutdown() error {
+// shutdown turns readiness off, goes on serving until load balancers have seen it where the process was asked to stop (stop
+// is done), and lets running requests finish.
+func (n *node) shutdown(stop context.Context) error {
 	n.stopping.Store(true)
+	if stop.Err() != nil {
+		<-time.After(n.config.Limits.ShutdownDelay)
+	}
 	ctx, cancel := context.WithTimeout(context.Background(), n.config.Limits.ShutdownTimeout)
 	defer cancel()
 	if err := n.http.Shutdown(ctx); err != nil {
@@ -283,8 +289,8 @@ func (n *node) close() error {
 	if n.audit != nil {
 		n.audit.Close()
 	}
-	if n.db != nil {
-		errs = append(errs, n.db.Close())
+	if n.stores != nil {
+		errs = append(errs, n.stores.close())
 	}
 	return errors.Join(errs...)
 }
@@ -305,17 +311,28 @@ func (n *node) keepKeys(ctx context.Context) {
 	})
 }
 
-// purge removes what has ended, in small portions.
+// purge removes what has ended.
 func (n *node) purge(ctx context.Context) {
 	n.every(ctx, purgeEvery, func() {
 		now := n.options.now()
-		if _, err := n.purger.Purge(ctx, now, purgeBatch); err != nil && ctx.Err() == nil {
-			n.warn("expired state can't be removed")(err)
-		}
-		if _, err := n.events.DeleteBefore(ctx, now.Add(-keepEvents), purgeBatch); err != nil && ctx.Err() == nil {
-			n.warn("old events can't be removed")(err)
-		}
+		n.drain(ctx, "expired state can't be removed", func() (int, error) { return n.stores.purger.Purge(ctx, now, purgeBatch) })
+		n.drain(ctx, "old events can't be removed", func() (int, error) {
+			return n.stores.events.DeleteBefore(ctx, now.Add(-keepEvents), purgeBatch)
+		})
 	})
+}
+
+// drain removes portion by portion, each small enough for requests to get in between, until nothing is left.
+func (n *node) drain(ctx context.Context, complaint string, remove func() (int, error)) {
+	for ctx.Err() == nil {
+		removed, err := remove()
+		if err != nil && ctx.Err() == nil {
+			n.warn(complaint)(err)
+		}
+		if err != nil || removed < purgeBatch {
+			return
+		}
+	}
 }
 
 func (n *node) every(ctx context.Context, interval time.Duration, work func()) {

@@ -37,16 +37,16 @@ func (cmd *keysRotate) Run(ctx context.Context, io streams) error {
 	if err != nil {
 		return err
 	}
-	db, err := open(ctx, c, sealing, time.Now)
+	kept, err := open(ctx, c, sealing, time.Now)
 	if err != nil {
 		return err
 	}
-	keys := tokens.NewKeyring(db.Tenant(c.Tenant).Keys(), time.Now)
+	keys := tokens.NewKeyring(kept.keys, time.Now)
 	kid, err := "", keys.Load(ctx)
 	if err == nil {
 		kid, err = keys.Rotate(ctx, cmd.Grace)
 	}
-	if err := errors.Join(err, db.Close()); err != nil {
+	if err := errors.Join(err, kept.close()); err != nil {
 		return err
 	}
 	fmt.Fprintln(io.out, "signing with", kid)
@@ -69,12 +69,12 @@ func (cmd *migrateCommand) Run(ctx context.Context, io streams) error {
 	if err != nil {
 		return err
 	}
-	db, err := open(ctx, c, sealing, time.Now)
+	kept, err := open(ctx, c, sealing, time.Now)
 	if err != nil {
 		return err
 	}
 	fmt.Fprintln(io.out, "the database has the newest schema")
-	return db.Close()
+	return kept.close()
 }
 
 // checkCommand is `latchkey check-config`.

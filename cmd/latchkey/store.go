@@ -7,35 +7,70 @@ import (
 	"strings"
 	"time"
 
+	"github.com/latchkey-id/latchkey/audit"
 	"github.com/latchkey-id/latchkey/config"
 	"github.com/latchkey-id/latchkey/drivers/sqlite"
 	"github.com/latchkey-id/latchkey/internal/seal"
+	"github.com/latchkey-id/latchkey/profilestore"
+	"github.com/latchkey-id/latchkey/sessions"
+	"github.com/latchkey-id/latchkey/tenant"
+	"github.com/latchkey-id/latchkey/tokens"
 )
 
-// open opens the configured database, at the newest schema unless that is to be done by hand.
-func open(ctx context.Context, c *config.Config, ring *seal.Ring, now func() time.Time) (*sqlite.DB, error) {
+// stores is where everything of the tenant is kept, whichever drivers keep it.
+type stores struct {
+	users  profilestore.Store
+	short  sessions.Ephemeral
+	grants sessions.Grants
+	purger sessions.Purger
+	config tenant.Store
+	keys   tokens.KeyStore
+	events audit.Store
+	// ping tells whether all of them can be reached.
+	ping  func(context.Context) error
+	close func() error
+}
+
+// open opens the configured stores, at the newest schema unless that is to be done by hand.
+func open(ctx context.Context, c *config.Config, ring *seal.Ring, now func() time.Time) (*stores, error) {
+	if c.Sessions != "" {
+		return nil, errors.New("sessions: this build keeps short-lived state in the database only; leave the key out")
+	}
 	path, ok := strings.CutPrefix(c.Database.Reveal(), "sqlite:")
 	if !ok {
 		return nil, errors.New("database: this build has the sqlite driver only; use sqlite:PATH")
 	}
-	if c.Sessions != "" {
-		return nil, errors.New("sessions: this build keeps short-lived state in the database only; leave the key out")
-	}
+	return openSQLite(ctx, c, path, ring, now)
+}
+
+func openSQLite(ctx context.Context, c *config.Config, path string, ring *seal.Ring, now func() time.Time) (*stores, error) {
 	db, err := sqlite.Open(ctx, sqlite.Options{Path: path, Ring: ring, Now: now, Migrate: c.Migrate == "auto"})
 	if err != nil {
 		return nil, err
 	}
+	if err := checkSchema(ctx, c, db); err != nil {
+		return nil, errors.Join(err, db.Close())
+	}
+	t := db.Tenant(c.Tenant)
+	return &stores{
+		users: t.Users(), short: t.Ephemeral(), grants: t.Grants(), purger: t.Purger(), config: t.Config(), keys: t.Keys(),
+		events: t.Audit(), ping: db.Ping, close: db.Close,
+	}, nil
+}
+
+// checkSchema refuses an older schema where nobody but `latchkey migrate` may change it.
+func checkSchema(ctx context.Context, c *config.Config, db interface {
+	SchemaCurrent(context.Context) (bool, error)
+},
+) error {
 	if c.Migrate == "auto" {
-		return db, nil
+		return nil
 	}
 	current, err := db.SchemaCurrent(ctx)
 	if err == nil && !current {
 		err = errors.New("the database has an older schema and migrate is manual: run latchkey migrate first")
 	}
-	if err != nil {
-		return nil, errors.Join(err, db.Close())
-	}
-	return db, nil
+	return err
 }
 
 // ring makes the key ring that seals secrets.

@@ -76,10 +76,8 @@ func findUser(ctx context.Context, on statements, text string, args ...any) (*pr
 
 func decodeUser(doc []byte) (*profilestore.User, error) {
 	u := new(profilestore.User)
-	if err := decode(doc, u); err != nil {
-		return nil, fmt.Errorf("stored user: %w", err)
-	}
-	return u, nil
+	// UnmarshalJSON keeps numbers exact by itself; called directly, the document is read once and not twice.
+	return u, u.UnmarshalJSON(doc)
 }
 
 func appendUser(to *[]*profilestore.User) func(*sql.Rows) error {

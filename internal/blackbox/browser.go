@@ -131,19 +131,7 @@ func (b *Browser) isApp(location string) bool {
 // Step sends one request and follows no redirect.
 func (b *Browser) Step(method, address string, values url.Values) *Page {
 	b.t.Helper()
-	var body io.Reader
-	if values != nil {
-		body = strings.NewReader(values.Encode())
-	}
-	request, err := http.NewRequestWithContext(b.t.Context(), method, address, body)
-	if err != nil {
-		b.t.Fatal(err)
-	}
-	maps.Copy(request.Header, b.Header)
-	if values != nil {
-		request.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-	}
-	b.addCookies(request)
+	request := b.Request(method, address, values)
 	response, err := b.client.Do(request)
 	if err != nil {
 		b.t.Fatal(err)
@@ -157,6 +145,25 @@ func (b *Browser) Step(method, address string, values url.Values) *Page {
 	page := &Page{URL: request.URL, Status: response.StatusCode, Header: response.Header, Body: string(text)}
 	page.Forms = forms(page)
 	return page
+}
+
+// Request is what the browser would send, with its cookies.
+func (b *Browser) Request(method, address string, values url.Values) *http.Request {
+	b.t.Helper()
+	var body io.Reader
+	if values != nil {
+		body = strings.NewReader(values.Encode())
+	}
+	request, err := http.NewRequestWithContext(b.t.Context(), method, address, body)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	maps.Copy(request.Header, b.Header)
+	if values != nil {
+		request.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	}
+	b.addCookies(request)
+	return request
 }
 
 func (b *Browser) addCookies(request *http.Request) {

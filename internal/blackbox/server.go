@@ -203,6 +203,31 @@ func (s *Server) Alive() bool {
 	}
 }
 
+// ExitCode is how the process ended, -1 where it was killed or still runs.
+func (s *Server) ExitCode() int {
+	if s.Alive() {
+		return -1
+	}
+	return s.process.ProcessState.ExitCode()
+}
+
+// Write sends a request over a connection of its own and leaves the answer unread. The connection ends with the test. For
+// servers without TLS.
+func (s *Server) Write(t testing.TB, request *http.Request) net.Conn {
+	t.Helper()
+	var dialer net.Dialer
+	conn, err := dialer.DialContext(t.Context(), "tcp", s.address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	// Tests may have closed it before.
+	t.Cleanup(func() { _ = conn.Close() })
+	if err := request.Write(conn); err != nil {
+		t.Fatal(err)
+	}
+	return conn
+}
+
 // Logs returns everything that the process wrote so far, over all its starts.
 func (s *Server) Logs() string { return s.logs.String() }
 

@@ -47,10 +47,12 @@ func TestDecodeRefuses(t *testing.T) {
 		{"not a number", `NaN`, "line 1, column 1"},
 		{"a raw control character", "\"a\x01\"", "line 1, column 3"},
 		{"bytes that are not UTF-8", "{\"a\xff\":1}", "line 1, column 4: not UTF-8"},
+		{"bytes that are not UTF-8 outside of text", "\xff", "line 1, column 1: not UTF-8"},
 		{"too deep", `[[[[[1]]]]]`, "more than 4 nested"},
+		{"very deep and without an end", strings.Repeat(`{"a":`, 100_000), "line 1"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			got, err := strictjson.Decode(strings.NewReader(c.text), 1000, 4)
+			got, err := strictjson.Decode(strings.NewReader(c.text), 1<<20, 4)
 			var problem *strictjson.Error
 			if !errors.As(err, &problem) || !strings.Contains(err.Error(), c.want) {
 				t.Errorf("got %v, %v; want an error with %q", got, err, c.want)
@@ -91,7 +93,7 @@ func TestDecodeReturnsTheReadersError(t *testing.T) {
 
 // FuzzDecode holds Decode to encoding/json: what it takes, that takes, with the same meaning.
 func FuzzDecode(f *testing.F) {
-	for _, seed := range []string{`{"a":[1,2.5e3,"x",null,true]}`, `{"a":1,"a":2}`, `[[[]]]`, `"\ud800"`, `{} x`, `[1,]`} {
+	for _, seed := range []string{`{"a":[1,2.5e3,"x",null,true]}`, `{"a":1,"a":2}`, `[[[]]]`, `"\ud800"`, `{} x`, `[1,]`, `[1e400]`} {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, text string) {

@@ -28,9 +28,9 @@ type Options struct {
 	Clock *Clock
 	// Outbox is what /dev/mail shows.
 	Outbox *Outbox
-	// DemoClientID is the client of the demo app. Empty: the tenant has none, and /dev/app says so. Where it is
-	// DemoSPAClientID, /dev also shows the credentials of the demo tenant.
-	DemoClientID string
+	// DemoClientID returns the client of the demo app as the tenant is now. Empty: the tenant has none, and /dev/app says
+	// so. Where it is DemoSPAClientID, /dev also shows the credentials of the demo tenant. It is called per request.
+	DemoClientID func() string
 	// Connections returns the tenant's connections as they are now, so that the simulator finds the addresses of
 	// configured OpenID providers and the pages can offer them. It is called per request.
 	Connections func() []ConnectionInfo
@@ -48,7 +48,7 @@ type Dev struct {
 	issuer  string // ends in "/"
 	base    string // the issuer's path, ends in "/"
 	origin  string // the issuer without path
-	demo    string
+	demo    func() string
 	clock   *Clock
 	outbox  *Outbox
 	conns   func() []ConnectionInfo
@@ -73,8 +73,8 @@ func New(opts Options) (*Dev, error) {
 	if issuer.Host == "" || !strings.HasSuffix(issuer.Path, "/") {
 		return nil, fmt.Errorf("dev issuer %q: want an absolute URL that ends in /", opts.Issuer)
 	}
-	if opts.Clock == nil || opts.Outbox == nil || opts.Connections == nil || opts.Logger == nil {
-		return nil, errors.New("dev: Clock, Outbox, Connections and Logger are required")
+	if opts.Clock == nil || opts.Outbox == nil || opts.DemoClientID == nil || opts.Connections == nil || opts.Logger == nil {
+		return nil, errors.New("dev: Clock, Outbox, DemoClientID, Connections and Logger are required")
 	}
 	pages, err := template.New("").Funcs(template.FuncMap{"linkify": linkify}).ParseFS(pageFiles, "pages/*.html")
 	if err != nil {

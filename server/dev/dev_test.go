@@ -48,7 +48,7 @@ func newWorld(t *testing.T) *world {
 	clock := dev.NewClock(func() time.Time { return start })
 	w := &world{url: server.URL + "/", clock: clock, outbox: dev.NewOutbox(clock.Now)}
 	d, err := dev.New(dev.Options{
-		Issuer: w.url, Clock: clock, Outbox: w.outbox, DemoClientID: dev.DemoSPAClientID,
+		Issuer: w.url, Clock: clock, Outbox: w.outbox, DemoClientID: func() string { return dev.DemoSPAClientID },
 		Connections: func() []dev.ConnectionInfo { return connections }, Logger: slog.New(slog.DiscardHandler),
 	})
 	if err != nil {
@@ -244,7 +244,7 @@ func TestPages(t *testing.T) {
 func TestAppWithoutClientSaysSo(t *testing.T) {
 	clock := dev.NewClock(func() time.Time { return start })
 	d, err := dev.New(dev.Options{
-		Issuer: "http://localhost:3000/", Clock: clock, Outbox: dev.NewOutbox(clock.Now),
+		Issuer: "http://localhost:3000/", Clock: clock, Outbox: dev.NewOutbox(clock.Now), DemoClientID: func() string { return "" },
 		Connections: func() []dev.ConnectionInfo { return nil }, Logger: slog.New(slog.DiscardHandler),
 	})
 	if err != nil {

@@ -56,11 +56,12 @@ func (d *Dev) indexPage(w http.ResponseWriter, _ *http.Request) {
 			providers = append(providers, indexProvider{c.Name, p.title, d.sim.people[p.people]})
 		}
 	}
+	client := d.demo()
 	data := map[string]any{
-		"Base": d.base, "Issuer": d.issuer, "Client": d.demo, "Now": d.clock.Now().UTC(), "Offset": d.clock.Offset(),
+		"Base": d.base, "Issuer": d.issuer, "Client": client, "Now": d.clock.Now().UTC(), "Offset": d.clock.Offset(),
 		"Providers": providers, "Messages": len(d.outbox.Messages()), "Steps": []string{"5m", "1h", "24h", "168h"},
 	}
-	if d.demo == DemoSPAClientID {
+	if client == DemoSPAClientID {
 		data["Demo"] = map[string]string{
 			"Email": DemoEmail, "Password": DemoPassword, "ManagementID": DemoManagementClientID, "ManagementSecret": DemoManagementClientSecret,
 		}
@@ -93,6 +94,6 @@ func (d *Dev) appPage(w http.ResponseWriter, _ *http.Request) {
 	policy := "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self' " + d.origin +
 		"; frame-src 'self' " + d.origin + "; form-action 'none'; base-uri 'none'; frame-ancestors 'none'"
 	d.render(w, http.StatusOK, policy, "app.html", map[string]any{
-		"Base": d.base, "Issuer": d.issuer, "Client": d.demo, "Buttons": buttons,
+		"Base": d.base, "Issuer": d.issuer, "Client": d.demo(), "Buttons": buttons,
 	})
 }

@@ -173,12 +173,13 @@ func (s *Surface) resume(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	if !holds {
-		return errTransaction
-	}
+	// Asked after the session: whoever ends sessions has stored the reason before, so the app hears it.
 	pass, err := s.Gate.Person(r.Context(), t.Done.UserID, client.ID, t.Done.Connection)
 	if err != nil {
 		return s.deliverError(w, r, t.Request, err)
+	}
+	if !holds {
+		return errTransaction
 	}
 	if !t.Consented && needsConsent(config, client, t.Request, pass.User) {
 		http.Redirect(w, r, hostedPath("/u/consent", secret), http.StatusFound)

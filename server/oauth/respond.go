@@ -98,10 +98,11 @@ func (s *Surface) deliverError(w http.ResponseWriter, r *http.Request, q session
 // errorPage shows an error to the person where no app may be told.
 func (s *Surface) errorPage(w http.ResponseWriter, r *http.Request, err error) {
 	e := logged(r, asError(err))
-	kind := views.ErrorRequest
+	kind, restart := views.ErrorRequest, ""
 	switch {
 	case err == errTransaction:
-		kind = views.ErrorExpired
+		// Where the application itself can't be named, the operator's default login route leads on.
+		kind, restart = views.ErrorExpired, s.Tenant.Current().Settings.DefaultRedirectionURI
 	case e == errCallback:
 		kind = views.ErrorCallback
 	case e.Status >= http.StatusInternalServerError:
@@ -109,5 +110,5 @@ func (s *Surface) errorPage(w http.ResponseWriter, r *http.Request, err error) {
 	case e.Code == "access_denied" || e.Code == "unauthorized":
 		kind = views.ErrorDenied
 	}
-	s.Pages.Error(w, r, page.Problem{Status: e.Status, Kind: kind, Code: e.Code, Description: e.Description})
+	s.Pages.Error(w, r, page.Problem{Status: e.Status, Kind: kind, Code: e.Code, Description: e.Description, RestartURL: restart})
 }

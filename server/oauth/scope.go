@@ -71,7 +71,7 @@ func definesScope(api *tenant.ResourceServer, scope string) bool {
 func currentUserScope(scope string) bool {
 	return slices.Contains([]string{
 		"read:current_user", "update:current_user_identities", "create:current_user_metadata", "update:current_user_metadata",
-		"delete:current_user_metadata", "create:current_user_device_credentials", "delete:current_user_device_credentials",
+		"delete:current_user_metadata", "delete:current_user", "create:current_user_device_credentials", "delete:current_user_device_credentials",
 	}, scope)
 }
 

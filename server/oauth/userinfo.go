@@ -54,7 +54,7 @@ func (s *Surface) readAccess(token string) (grantID string, scope []string, err 
 		return opaque.GrantID, opaque.Scope, err
 	}
 	claims, err := s.Keys.Verify(token, tokens.VerifyOptions{
-		Issuer: s.Issuer, Audience: s.Issuer + "userinfo", Algs: []string{"RS256", "PS256", "ES256"},
+		Issuer: s.Issuer, Audience: s.Issuer + "userinfo", Algs: []string{"RS256", "PS256", "ES256"}, Types: []string{"JWT", "at+jwt"},
 	})
 	if err != nil {
 		return "", nil, err

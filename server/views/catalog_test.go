@@ -60,7 +60,10 @@ func usedKeys(t *testing.T) map[string]bool {
 		used[key] = true
 	}
 	for _, kind := range constantsOf(t, "ends.go", "ErrorKind") {
-		used["error."+kind+".what"], used["error."+kind+".next"] = true, true
+		used["error."+kind+".what"] = true
+		for _, restart := range []string{"", "/again"} {
+			used[string(ErrorPage{Kind: ErrorKind(kind), RestartURL: restart}.nextKey())] = true
+		}
 	}
 	for _, id := range []Identifier{IdentifierEmail, IdentifierUsername, IdentifierEither} {
 		used[LoginPage{Identifier: id}.LabelKey()] = true

@@ -95,10 +95,18 @@ func (v *Views) Error(w io.Writer, p ErrorPage) error {
 			p.What = v.catalog.Text(lang, "error.internal.what")
 		}
 		if p.Next == "" {
-			p.Next = v.catalog.Text(lang, Key("error."+p.Kind+".next"))
+			p.Next = v.catalog.Text(lang, p.nextKey())
 		}
 	}
 	return v.render(w, "error", p)
+}
+
+// nextKey is the text of what to do next: nobody is told to start again where the page can't offer it.
+func (p ErrorPage) nextKey() Key {
+	if p.Kind == ErrorExpired && p.RestartURL == "" {
+		return "error.expired.back"
+	}
+	return Key("error." + p.Kind + ".next")
 }
 
 // Message draws a page that says one thing.

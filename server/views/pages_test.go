@@ -93,6 +93,7 @@ func states() []state {
 		{name: "consent-nothing", draw: func(v *Views, w io.Writer) error {
 			return v.Consent(w, ConsentPage{Page: testPage(), Application: "Shop"})
 		}},
+		fail("lost", ErrorPage{Page: testPage(), Kind: ErrorExpired, Reference: "req_123"}),
 		fail("expired", ErrorPage{Page: testPage(), Kind: ErrorExpired, Reference: "req_123", RestartURL: "/authorize?client_id=c", SupportURL: "https://help.example.com"}),
 		fail("callback", ErrorPage{Page: testPage(), Kind: ErrorCallback, Code: "unauthorized_client", Description: "Callback URL mismatch."}),
 		fail("unknown", ErrorPage{Page: testPage(), Kind: "what"}),

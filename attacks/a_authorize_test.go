@@ -1,6 +1,7 @@
 package attacks_test
 
 import (
+	"fmt"
 	"net/http"
 	"net/url"
 	"strings"
@@ -9,77 +10,73 @@ import (
 	"github.com/latchkey-id/latchkey/internal/blackbox"
 )
 
-// refusedCallbacks are redirect URIs that look like a registered one and aren't.
-func refusedCallbacks(t *testing.T, client string, uris []string) {
-	t.Helper()
-	b := start(t, benchOptions{})
-	app := blackbox.NewApp(t, b.Server, client, "", appURL)
-	for _, uri := range uris {
-		page := b.browser(t).Open(app.Authorize(url.Values{"redirect_uri": {uri}}).URL)
-		if page.App {
-			t.Errorf("%q: the browser was sent to %s", uri, page.URL)
-		}
-		refusesPage(t, page)
-	}
-}
-
-func TestA01_SuffixAndPrefixOfTheHost(t *testing.T) {
-	t.Parallel()
-	refusedCallbacks(t, "spa", []string{"https://app.test.evil.test/cb", "https://evilapp.test/cb", "https://app.test"})
-}
-
-func TestA02_UnescapedDotInTheHost(t *testing.T) {
-	t.Parallel()
-	refusedCallbacks(t, "dotted", []string{"https://aXb.test/cb", "https://a.b.testx/cb"})
-}
-
-func TestA03_OtherPort(t *testing.T) {
-	t.Parallel()
-	refusedCallbacks(t, "spa", []string{"https://app.test:8443/cb", "https://app.test:443/cb", "https://app.test:/cb"})
-}
-
-func TestA04_UserInformation(t *testing.T) {
-	t.Parallel()
-	refusedCallbacks(t, "spa", []string{"https://app.test@evil.test/cb", "https://evil@app.test/cb", `https://app.test\@evil.test/cb`, "https://:@app.test/cb"})
-}
-
-func TestA05_EncodedTraversal(t *testing.T) {
-	t.Parallel()
-	refusedCallbacks(t, "spa", []string{
+// refusedCallbacks are redirect URIs that look like a registered one and aren't, by line.
+var refusedCallbacks = []struct {
+	line, client string
+	uris         []string
+}{
+	{"A01_SuffixAndPrefixOfTheHost", "spa", []string{"https://app.test.evil.test/cb", "https://evilapp.test/cb", "https://app.test"}},
+	{"A02_UnescapedDotInTheHost", "dotted", []string{"https://aXb.test/cb", "https://a.b.testx/cb"}},
+	{"A03_OtherPort", "spa", []string{"https://app.test:8443/cb", "https://app.test:443/cb", "https://app.test:/cb"}},
+	{"A04_UserInformation", "spa", []string{"https://app.test@evil.test/cb", "https://evil@app.test/cb", `https://app.test\@evil.test/cb`, "https://:@app.test/cb"}},
+	{"A05_EncodedTraversal", "spa", []string{
 		"https://app.test/cb/..%2fevil", "https://app.test/cb%2f..", "https://app.test/cb/%2e%2e/", "https://app.test/cb%252f..",
 		"https://app.test/cb/..;/x", "https://app.test/%63b",
-	})
+	}},
+	{"A06_DotSegments", "spa", []string{"https://app.test/x/../cb", "https://app.test/./cb", "https://app.test//cb", "https://app.test/cb/"}},
+	{"A07_Fragment", "spa", []string{"https://app.test/cb#x", "https://app.test/cb#"}},
+	{"A09_OtherCase", "spa", []string{"https://app.test/CB", "https://app.test/Cb", "HTTP://app.test/cb", "http://app.test/cb"}},
+	{"A10_DangerousSchemes", "spa", []string{"javascript:alert(1)", "data:text/html,x", "vbscript:x", "file:///cb", "app:/x", "//app.test/cb", "/cb", "cb"}},
+	{"A12_WildcardSubdomain", "dotted", []string{
+		"https://a.b.wild.test/cb", "https://wild.test/cb", "https://.wild.test/cb", "https://a.wild.test.evil.test/cb",
+		"https://*.wild.test/cb", "https://evil.test/.wild.test/cb", "https://evil.test%2f.wild.test/cb", "https://evil.test#.wild.test/cb",
+		"https://evil.test?.wild.test/cb", "http://a.wild.test/cb",
+	}},
+	{"A13_ControlCharacters", "spa", []string{
+		"https://app.test/cb\r\nSet-Cookie: x=1", "https://app.test/cb\x00", "https://app.test\t/cb", "https://app\n.test/cb",
+		"/\t/evil.test", "\thttps://app.test/cb", " https://app.test/cb", "https://app.test/cb ", "https://app.test/cb\u00a0",
+	}},
 }
 
-func TestA06_DotSegments(t *testing.T) {
+func TestA01toA13_RefusedRedirectURIs(t *testing.T) {
 	t.Parallel()
-	refusedCallbacks(t, "spa", []string{"https://app.test/x/../cb", "https://app.test/./cb", "https://app.test//cb", "https://app.test/cb/"})
-}
-
-func TestA07_Fragment(t *testing.T) {
-	t.Parallel()
-	refusedCallbacks(t, "spa", []string{"https://app.test/cb#x", "https://app.test/cb#"})
+	b := start(t, benchOptions{})
+	for _, c := range refusedCallbacks {
+		t.Run(c.line, func(t *testing.T) {
+			app := blackbox.NewApp(t, b.Server, c.client, "", appURL)
+			for _, uri := range c.uris {
+				page := b.browser(t).Open(app.Authorize(url.Values{"redirect_uri": {uri}}).URL)
+				if page.App {
+					t.Errorf("%q: the browser was sent to %s", uri, page.URL)
+				}
+				refusesPage(t, page)
+			}
+		})
+	}
 }
 
 // Clients whose addresses must not get into the tenant at all.
 func TestA07A10A12_RegistrationOfBadCallbacks(t *testing.T) {
 	t.Parallel()
 	b := start(t, benchOptions{})
-	for _, uri := range []string{
+	bad := []string{
 		"https://app.test/cb#x", "javascript:alert(1)", "JavaScript:alert(1)", "data:text/html,x", "vbscript:x", "file:///etc/passwd", "app:/x",
 		"https://app.test/*", "https://*.com/cb", "https://a.*.test/cb", "https://*.*.wild.test/cb", "https://*/cb", "https://user@app.test/cb",
-	} {
-		file := b.WriteFile("bad.yaml", "clients:\n  - {name: bad, client_id: bad, token_endpoint_auth_method: none, callbacks: ['"+uri+"']}\n")
-		printed, err := b.Try("tenant", "apply", file)
-		if err == nil || !strings.Contains(printed, "callbacks[0]") {
-			t.Errorf("%q was registered: %s", uri, printed)
+	}
+	file := b.WriteFile("bad.yaml", "clients:\n  - {name: bad, client_id: bad, token_endpoint_auth_method: none, callbacks: ['"+strings.Join(bad, "', '")+"']}\n")
+	printed, err := b.Try("tenant", "apply", file)
+	if err == nil {
+		t.Error("the file was applied")
+	}
+	for i, uri := range bad {
+		if !strings.Contains(printed, fmt.Sprintf("callbacks[%d]", i)) {
+			t.Errorf("%q is not refused:\n%s", uri, printed)
 		}
 	}
 }
 
-func TestA09_OtherCase(t *testing.T) {
+func TestA09_OtherCaseOfTheHost(t *testing.T) {
 	t.Parallel()
-	refusedCallbacks(t, "spa", []string{"https://app.test/CB", "https://app.test/Cb", "HTTP://app.test/cb", "http://app.test/cb"})
 	b := start(t, benchOptions{})
 	// Scheme and host are the same address in any case; the answer goes to the address as it was asked for.
 	flow := b.spa.Authorize(url.Values{"redirect_uri": {"https://APP.test/cb"}, "prompt": {"none"}})
@@ -89,18 +86,8 @@ func TestA09_OtherCase(t *testing.T) {
 	}
 }
 
-func TestA10_DangerousSchemes(t *testing.T) {
+func TestA12_OneLabelForTheWildcard(t *testing.T) {
 	t.Parallel()
-	refusedCallbacks(t, "spa", []string{"javascript:alert(1)", "data:text/html,x", "vbscript:x", "file:///cb", "app:/x", "//app.test/cb", "/cb", "cb"})
-}
-
-func TestA12_WildcardSubdomain(t *testing.T) {
-	t.Parallel()
-	refusedCallbacks(t, "dotted", []string{
-		"https://a.b.wild.test/cb", "https://wild.test/cb", "https://.wild.test/cb", "https://a.wild.test.evil.test/cb",
-		"https://*.wild.test/cb", "https://evil.test/.wild.test/cb", "https://evil.test%2f.wild.test/cb", "https://evil.test#.wild.test/cb",
-		"https://evil.test?.wild.test/cb", "http://a.wild.test/cb",
-	})
 	b := start(t, benchOptions{})
 	app := blackbox.NewApp(t, b.Server, "dotted", "", "")
 	for _, uri := range []string{"https://one.wild.test/cb", "http://127.0.0.1:50123/cb"} {
@@ -111,13 +98,8 @@ func TestA12_WildcardSubdomain(t *testing.T) {
 	}
 }
 
-func TestA13_ControlCharacters(t *testing.T) {
+func TestA13_ControlCharactersInTheState(t *testing.T) {
 	t.Parallel()
-	uris := []string{
-		"https://app.test/cb\r\nSet-Cookie: x=1", "https://app.test/cb\x00", "https://app.test\t/cb", "https://app\n.test/cb",
-		"/\t/evil.test", "\thttps://app.test/cb", " https://app.test/cb", "https://app.test/cb ", "https://app.test/cb\u00a0",
-	}
-	refusedCallbacks(t, "spa", uris)
 	b := start(t, benchOptions{})
 	for _, state := range []string{"a\r\nSet-Cookie: x=1", "a\r\n\r\n<script>", "\u2028", "é"} {
 		flow := b.spa.Authorize(url.Values{"prompt": {"none"}, "state": {state}})

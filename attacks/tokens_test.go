@@ -384,7 +384,11 @@ func TestKeysRotateWhileServing(t *testing.T) {
 	api := url.Values{"audience": {"https://api.test"}, "scope": {"openid read:things offline_access"}}
 	old := b.tokens(t, b.web, api)
 	before, _ := verified(t, b, old.Text("access_token"))
-	published := b.Do(t, http.MethodGet, "/.well-known/jwks.json", "", "", nil)
+	var published blackbox.Answer
+	blackbox.Eventually(t, 30*time.Second, "the next key is published", func() bool {
+		published = b.Do(t, http.MethodGet, "/.well-known/jwks.json", "", "", nil)
+		return strings.Count(published.Body, `"RSA"`) > 1
+	})
 	for _, private := range []string{`"d":`, `"p":`, `"q":`, `"dp":`, `"k":`, `"oct"`} {
 		if strings.Contains(published.Body, private) {
 			t.Errorf("the key set has the member %s", private)

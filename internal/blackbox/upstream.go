@@ -54,10 +54,13 @@ type visit struct {
 	person                           Person
 }
 
+// signingKey is the same for all upstreams of the process, as making one takes longer than most tests.
+var signingKey = sync.OnceValues(func() (*rsa.PrivateKey, error) { return rsa.GenerateKey(rand.Reader, 2048) })
+
 // NewUpstream starts the provider; it ends with the test.
 func NewUpstream(t testing.TB) *Upstream {
 	t.Helper()
-	key, err := rsa.GenerateKey(rand.Reader, 2048)
+	key, err := signingKey()
 	if err != nil {
 		t.Fatal(err)
 	}

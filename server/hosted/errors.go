@@ -28,6 +28,9 @@ func (s *Surface) errorPage(w http.ResponseWriter, r *http.Request, err error) {
 		if bad.Status != 0 {
 			problem.Status = bad.Status
 		}
+	case errors.Is(err, connectors.ErrBusy):
+		w.Header().Set("Retry-After", "2")
+		problem.Status, problem.Code = http.StatusServiceUnavailable, "temporarily_unavailable"
 	default:
 		web.Log(r).Error("page failed", "path", r.URL.Path, "error", err)
 	}

@@ -29,6 +29,7 @@ const anything = "*"
 // leaves are packages without neighbours that everybody may import. They import nothing of ours.
 var leaves = map[string]string{
 	"internal/seal":       "sealing is one thing, whoever stores the result",
+	"internal/outage":     "drivers and surfaces share one word for: not now",
 	"internal/ids":        "the shapes of identifiers are the same everywhere",
 	"internal/strictjson": "JSON from outside is read with the same care everywhere",
 	"internal/jsonvalue":  "values of documents are copied in the same way everywhere",

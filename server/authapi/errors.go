@@ -5,6 +5,7 @@ import (
 	"net/http"
 
 	"github.com/latchkey-id/latchkey/connectors"
+	"github.com/latchkey-id/latchkey/internal/outage"
 	"github.com/latchkey-id/latchkey/profilestore"
 	"github.com/latchkey-id/latchkey/server/web"
 )
@@ -84,6 +85,9 @@ func asError(r *http.Request, err error) *apiError {
 		return badRequest("user_exists", "The user already exists.").(*apiError)
 	case errors.Is(err, connectors.ErrBusy):
 		return oauthError(http.StatusServiceUnavailable, "temporarily_unavailable", "Too many sign-ups at once. Please try again in a moment.").(*apiError)
+	case errors.Is(err, outage.Err):
+		web.Log(r).Error("storage is not available", "path", r.URL.Path, "error", err)
+		return oauthError(http.StatusServiceUnavailable, "temporarily_unavailable", "The service is not available right now. Please try again in a moment.").(*apiError)
 	}
 	web.Log(r).Error("request failed", "path", r.URL.Path, "error", err)
 	return oauthError(http.StatusInternalServerError, "server_error", "Something went wrong on our side. Please try again.").(*apiError)
@@ -92,7 +96,7 @@ func asError(r *http.Request, err error) *apiError {
 func writeError(w http.ResponseWriter, r *http.Request, err error) {
 	e := asError(r, err)
 	if e.status == http.StatusServiceUnavailable {
-		w.Header().Set("Retry-After", "2")
+		w.Header().Set("Retry-After", outage.RetryAfter)
 	}
 	if err := web.WriteJSON(w, e.status, e.body); err != nil {
 		web.Log(r).Error("answer can't be encoded", "error", err)

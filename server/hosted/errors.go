@@ -5,6 +5,7 @@ import (
 	"net/http"
 
 	"github.com/latchkey-id/latchkey/connectors"
+	"github.com/latchkey-id/latchkey/internal/outage"
 	"github.com/latchkey-id/latchkey/login"
 	"github.com/latchkey-id/latchkey/server/page"
 	"github.com/latchkey-id/latchkey/server/views"
@@ -30,6 +31,10 @@ func (s *Surface) errorPage(w http.ResponseWriter, r *http.Request, err error) {
 		}
 	case errors.Is(err, connectors.ErrBusy):
 		w.Header().Set("Retry-After", "2")
+		problem.Status, problem.Code = http.StatusServiceUnavailable, "temporarily_unavailable"
+	case errors.Is(err, outage.Err):
+		web.Log(r).Error("storage is not available", "path", r.URL.Path, "error", err)
+		w.Header().Set("Retry-After", outage.RetryAfter)
 		problem.Status, problem.Code = http.StatusServiceUnavailable, "temporarily_unavailable"
 	default:
 		web.Log(r).Error("page failed", "path", r.URL.Path, "error", err)

@@ -8,6 +8,7 @@ import (
 
 	"github.com/latchkey-id/latchkey/audit"
 	"github.com/latchkey-id/latchkey/connectors"
+	"github.com/latchkey-id/latchkey/internal/outage"
 	"github.com/latchkey-id/latchkey/login"
 	"github.com/latchkey-id/latchkey/server/web"
 	"github.com/latchkey-id/latchkey/sessions"
@@ -115,6 +116,9 @@ func (s *Surface) callback(w http.ResponseWriter, r *http.Request) error {
 		return s.providerFailed(w, r, f, conn, err)
 	}
 	result, err := s.Login.Complete(r.Context(), assertion, s.origin(r, f))
+	if errors.Is(err, outage.Err) {
+		return err
+	}
 	if err != nil {
 		failure, known := failureOf(err)
 		if !known {

@@ -5,6 +5,7 @@ import (
 	"net/http"
 
 	"github.com/latchkey-id/latchkey/connectors"
+	"github.com/latchkey-id/latchkey/internal/outage"
 	"github.com/latchkey-id/latchkey/login"
 	"github.com/latchkey-id/latchkey/profilestore"
 	"github.com/latchkey-id/latchkey/server/web"
@@ -118,6 +119,8 @@ func asError(err error) *apiError {
 		return userExists()
 	case errors.Is(err, login.ErrWrongStrategy):
 		return badRequest("Connection does not support user creation through the API. It must either be a database or passwordless connection.", codeInvalidBody)
+	case errors.Is(err, outage.Err):
+		return newError(http.StatusServiceUnavailable, "The service is not available right now. Please try again in a moment.", "service_unavailable")
 	case errors.Is(err, connectors.ErrBusy):
 		return newError(http.StatusServiceUnavailable, "Too many passwords are being hashed at once. Please try again in a moment.", "")
 	}
@@ -154,7 +157,8 @@ func writeError(w http.ResponseWriter, r *http.Request, err error) {
 	case http.StatusInternalServerError:
 		web.Log(r).Error("request failed", "path", r.URL.Path, "error", err)
 	case http.StatusServiceUnavailable:
-		w.Header().Set("Retry-After", "2")
+		web.Log(r).Warn("not available", "path", r.URL.Path, "error", err)
+		w.Header().Set("Retry-After", outage.RetryAfter)
 	case http.StatusUnauthorized:
 		w.Header().Set("WWW-Authenticate", "Bearer")
 	}

@@ -5,6 +5,7 @@ import (
 	"net/http"
 
 	"github.com/latchkey-id/latchkey/connectors"
+	"github.com/latchkey-id/latchkey/internal/outage"
 	"github.com/latchkey-id/latchkey/login"
 	"github.com/latchkey-id/latchkey/profilestore"
 	"github.com/latchkey-id/latchkey/server/web"
@@ -73,6 +74,11 @@ func asError(err error) *Error {
 			Status: http.StatusServiceUnavailable, Code: "temporarily_unavailable",
 			Description: "Too many log-ins at once. Please try again in a moment.", Err: err,
 		}
+	case errors.Is(err, outage.Err):
+		return &Error{
+			Status: http.StatusServiceUnavailable, Code: "temporarily_unavailable",
+			Description: "The service is not available right now. Please try again in a moment.", Err: err,
+		}
 	case errors.Is(err, profilestore.ErrNotFound), login.Refuses(err):
 		return &Error{Status: http.StatusForbidden, Code: "access_denied", Description: "The person may not use this application.", Err: err}
 	default:
@@ -95,7 +101,7 @@ func logged(r *http.Request, e *Error) *Error {
 func writeError(w http.ResponseWriter, r *http.Request, err error) {
 	e := logged(r, asError(err))
 	if e.Status == http.StatusServiceUnavailable {
-		w.Header().Set("Retry-After", "2")
+		w.Header().Set("Retry-After", outage.RetryAfter)
 	}
 	if e.Code == "invalid_client" || e.Status == http.StatusUnauthorized {
 		if _, _, basic := r.BasicAuth(); basic {

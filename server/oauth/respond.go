@@ -1,10 +1,12 @@
 package oauth
 
 import (
+	"errors"
 	"net/http"
 	"net/url"
 	"strings"
 
+	"github.com/latchkey-id/latchkey/internal/outage"
 	"github.com/latchkey-id/latchkey/server/page"
 	"github.com/latchkey-id/latchkey/server/views"
 	"github.com/latchkey-id/latchkey/server/web"
@@ -87,6 +89,10 @@ func (s *Surface) webMessage(w http.ResponseWriter, r *http.Request, q sessions.
 
 // deliverError tells the app what went wrong (RFC 6749 §4.1.2.1).
 func (s *Surface) deliverError(w http.ResponseWriter, r *http.Request, q sessions.AuthorizeRequest, err error) error {
+	// An app can't mend an outage, and its way back here costs more; only a hidden frame has nobody who could read a page.
+	if errors.Is(err, outage.Err) && q.ResponseMode != "web_message" {
+		return err
+	}
 	e := logged(r, asError(err))
 	a := answer{{"error", e.Code}}
 	if e.Description != "" {
@@ -109,6 +115,9 @@ func (s *Surface) errorPage(w http.ResponseWriter, r *http.Request, err error) {
 		kind = views.ErrorInternal
 	case e.Code == "access_denied" || e.Code == "unauthorized":
 		kind = views.ErrorDenied
+	}
+	if e.Status == http.StatusServiceUnavailable {
+		w.Header().Set("Retry-After", outage.RetryAfter)
 	}
 	s.Pages.Error(w, r, page.Problem{Status: e.Status, Kind: kind, Code: e.Code, Description: e.Description, RestartURL: restart})
 }

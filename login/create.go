@@ -74,8 +74,10 @@ func (s *Service) database(conn *tenant.Connection) (*connectors.Database, error
 func newPassword(ctx context.Context, database *connectors.Database, body map[string]any) (string, error) {
 	password, given := body["password"].(string)
 	if !given {
-		return "", &profilestore.Refusal{Code: profilestore.CodeInvalidBody,
-			Message: "Payload validation error: 'Missing required property: password'."}
+		return "", &profilestore.Refusal{
+			Code:    profilestore.CodeInvalidBody,
+			Message: "Payload validation error: 'Missing required property: password'.",
+		}
 	}
 	metadata, _ := body["user_metadata"].(map[string]any)
 	return database.NewPassword(ctx, password, body, metadata)

@@ -96,12 +96,16 @@ func TestSeededPeopleLogIn(t *testing.T) {
 	}{
 		{tenant.SeedUser{Connection: "Users", Password: "Correct-Horse-1", Profile: map[string]any{
 			"email": "Ann@Example.com", "email_verified": true, "blocked": false, "user_id": "auth0|ann", "given_name": "Ann",
-			"app_metadata": map[string]any{"n": json.Number("12345678901234567890")}}}, "ann@example.com", "Correct-Horse-1"},
+			"app_metadata": map[string]any{"n": json.Number("12345678901234567890")},
+		}}, "ann@example.com", "Correct-Horse-1"},
 		{tenant.SeedUser{Connection: "Users", Profile: map[string]any{
-			"email": "bob@example.com", "password_hash": bcryptOf(t, "old")}}, "bob@example.com", "old"},
+			"email": "bob@example.com", "password_hash": bcryptOf(t, "old"),
+		}}, "bob@example.com", "old"},
 		{tenant.SeedUser{Connection: "Named", Profile: map[string]any{
 			"email": "carl@example.com", "username": "Carl", "custom_password_hash": map[string]any{
-				"algorithm": "bcrypt", "hash": map[string]any{"value": bcryptOf(t, "older")}}}}, "carl", "older"},
+				"algorithm": "bcrypt", "hash": map[string]any{"value": bcryptOf(t, "older")},
+			},
+		}}, "carl", "older"},
 	} {
 		for _, first := range []bool{true, false} {
 			created, err := s.SeedUser(t.Context(), c.seed)
@@ -187,8 +191,10 @@ func TestSeedingAtTheSameTime(t *testing.T) {
 	n := 0
 	for range 8 {
 		all.Go(func() {
-			created, err := s.SeedUser(t.Context(), tenant.SeedUser{Connection: "Users", Password: "Correct-Horse-1",
-				Profile: map[string]any{"email": "ann@example.com", "user_id": "ann"}})
+			created, err := s.SeedUser(t.Context(), tenant.SeedUser{
+				Connection: "Users", Password: "Correct-Horse-1",
+				Profile: map[string]any{"email": "ann@example.com", "user_id": "ann"},
+			})
 			if err != nil {
 				t.Error(err)
 			}

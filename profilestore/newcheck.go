@@ -27,8 +27,10 @@ func CheckNew(body map[string]any) error {
 		}
 	}
 	if len(extra) > 0 {
-		return &Refusal{Code: CodeInvalidBody,
-			Message: "Payload validation error: 'Additional properties not allowed: " + strings.Join(extra, ",") + "'."}
+		return &Refusal{
+			Code:    CodeInvalidBody,
+			Message: "Payload validation error: 'Additional properties not allowed: " + strings.Join(extra, ",") + "'.",
+		}
 	}
 	if _, given := body["connection"]; !given {
 		return &Refusal{Code: CodeInvalidBody, Message: "Payload validation error: 'Missing required property: connection'."}

@@ -16,6 +16,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/latchkey-id/latchkey/config"
@@ -84,7 +85,9 @@ func (cmd *devCommand) Run(ctx context.Context, io streams) (err error) {
 	if err := cmd.apply(ctx, n, io); err != nil {
 		return errors.Join(err, n.close())
 	}
-	cmd.announce(n, io)
+	if err := cmd.announce(n, io); err != nil {
+		return errors.Join(err, n.close())
+	}
 	return n.run(ctx)
 }
 
@@ -196,9 +199,9 @@ func (cmd *devCommand) secure(c *config.Config, dir string, io streams, options 
 	if !options.roots.AppendCertsFromPEM(pem) {
 		return fmt.Errorf("%s holds no certificate", authority)
 	}
-	fmt.Fprintf(io.out, "%s\nis the certificate of the local authority. Make your tools trust it, such as by NODE_EXTRA_CA_CERTS or SSL_CERT_FILE.\n\n", authority)
 	options.tls = &tls.Config{Certificates: []tls.Certificate{certificate}, MinVersion: tls.VersionTLS12}
-	return nil
+	_, err = fmt.Fprintf(io.out, "%s\nis the certificate of the local authority. Make your tools trust it, such as by NODE_EXTRA_CA_CERTS or SSL_CERT_FILE.\n\n", authority)
+	return err
 }
 
 // apply brings the tenant file, or the demo tenant, into the database.
@@ -212,7 +215,7 @@ func (cmd *devCommand) apply(ctx context.Context, n *node, io streams) error {
 		return err
 	}
 	if cmd.Tenant != "" {
-		report(io, file, changes)
+		return report(io, file, changes)
 	}
 	return nil
 }
@@ -230,9 +233,10 @@ func (cmd *devCommand) file(issuer string) (*tenant.File, error) {
 }
 
 // announce prints where everything is.
-func (cmd *devCommand) announce(n *node, io streams) {
+func (cmd *devCommand) announce(n *node, io streams) error {
 	issuer := n.config.Issuer
-	fmt.Fprintf(io.out, "Latchkey is running in dev mode.\n\n")
+	var text strings.Builder
+	text.WriteString("Latchkey is running in dev mode.\n\n")
 	for _, line := range [][2]string{
 		{"Start here", issuer + "dev"},
 		{"Demo app", issuer + "dev/app"},
@@ -242,9 +246,10 @@ func (cmd *devCommand) announce(n *node, io streams) {
 		{"Discovery", issuer + ".well-known/openid-configuration"},
 		{"Identity providers", n.config.Upstream.Simulator},
 	} {
-		fmt.Fprintf(io.out, "  %-19s %s\n", line[0], line[1])
+		fmt.Fprintf(&text, "  %-19s %s\n", line[0], line[1])
 	}
-	fmt.Fprintln(io.out)
+	_, err := fmt.Fprintln(io.out, text.String())
+	return err
 }
 
 // demoClient is the client of the demo app: the demo tenant's own, or the first single-page app that may return to it.

@@ -53,8 +53,7 @@ func (cmd *normalizeCmd) Run(streams streams) error {
 		return err
 	}
 	if cmd.Explain {
-		explain(streams.out, user, profile)
-		return nil
+		return explain(streams.out, user, profile)
 	}
 	encoder := json.NewEncoder(streams.out)
 	encoder.SetIndent("", "  ")
@@ -68,7 +67,8 @@ func (cmd *normalizeCmd) read(in io.Reader) (map[string]any, error) {
 		if err != nil {
 			return nil, err
 		}
-		defer file.Close()
+		// It was only read from: closing it loses nothing.
+		defer func() { _ = file.Close() }()
 		in = file
 	}
 	return strictjson.DecodeObject(in, maxLabInput, maxLabDepth)
@@ -86,7 +86,7 @@ func labInput(document map[string]any) normalize.Input {
 }
 
 // explain prints a line per root attribute: its value and where it came from.
-func explain(out io.Writer, user *profilestore.User, profile normalize.Profile) {
+func explain(out io.Writer, user *profilestore.User, profile normalize.Profile) error {
 	for _, name := range slices.Sorted(maps.Keys(user.Root)) {
 		origin := user.Provenance[name]
 		from := string(origin.Source)
@@ -97,9 +97,14 @@ func explain(out io.Writer, user *profilestore.User, profile normalize.Profile) 
 		if err != nil {
 			value = []byte(fmt.Sprint(user.Root[name]))
 		}
-		fmt.Fprintf(out, "%-20s %-40s <- %s\n", name, value, from)
+		if _, err := fmt.Fprintf(out, "%-20s %-40s <- %s\n", name, value, from); err != nil {
+			return err
+		}
 	}
 	for _, warning := range profile.Warnings {
-		fmt.Fprintln(out, "warning:", warning)
+		if _, err := fmt.Fprintln(out, "warning:", warning); err != nil {
+			return err
+		}
 	}
+	return nil
 }

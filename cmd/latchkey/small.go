@@ -49,8 +49,8 @@ func (cmd *keysRotate) Run(ctx context.Context, io streams) error {
 	if err := errors.Join(err, kept.close()); err != nil {
 		return err
 	}
-	fmt.Fprintln(io.out, "signing with", kid)
-	return nil
+	_, err = fmt.Fprintln(io.out, "signing with", kid)
+	return err
 }
 
 // migrateCommand is `latchkey migrate`.
@@ -73,8 +73,8 @@ func (cmd *migrateCommand) Run(ctx context.Context, io streams) error {
 	if err != nil {
 		return err
 	}
-	fmt.Fprintln(io.out, "the database has the newest schema")
-	return kept.close()
+	_, err = fmt.Fprintln(io.out, "the database has the newest schema")
+	return errors.Join(err, kept.close())
 }
 
 // checkCommand is `latchkey check-config`.
@@ -88,8 +88,8 @@ func (cmd *checkCommand) Run(io streams) error {
 	if _, err := cmd.load(config.Serve, nil); err != nil {
 		return err
 	}
-	fmt.Fprintln(io.out, "the configuration is fine")
-	return nil
+	_, err := fmt.Fprintln(io.out, "the configuration is fine")
+	return err
 }
 
 // versionCommand is `latchkey version`.
@@ -100,8 +100,8 @@ func (versionCommand) Help() string { return "Example: latchkey version" }
 
 // Run prints the version.
 func (versionCommand) Run(io streams) error {
-	fmt.Fprintln(io.out, "latchkey", version())
-	return nil
+	_, err := fmt.Fprintln(io.out, "latchkey", version())
+	return err
 }
 
 // version is the module's, as the Go toolchain recorded it.

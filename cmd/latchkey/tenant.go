@@ -51,8 +51,7 @@ func (cmd *tenantApply) Run(ctx context.Context, io streams) error {
 	if err := errors.Join(err, n.close()); err != nil {
 		return err
 	}
-	report(io, file, changes)
-	return nil
+	return report(io, file, changes)
 }
 
 // withFreePort keeps a command that only needs the stores from taking the server's port.
@@ -95,13 +94,19 @@ func applyFile(ctx context.Context, n *node, file *tenant.File) ([]tenant.Change
 }
 
 // report prints what changed, and which sections of the file mean nothing to this version.
-func report(io streams, file *tenant.File, changes []tenant.Change) {
+func report(io streams, file *tenant.File, changes []tenant.Change) error {
 	for _, change := range changes {
-		if change.Action != tenant.ActionUnchanged {
-			fmt.Fprintln(io.out, change)
+		if change.Action == tenant.ActionUnchanged {
+			continue
+		}
+		if _, err := fmt.Fprintln(io.out, change); err != nil {
+			return err
 		}
 	}
 	for _, section := range file.Ignored {
-		fmt.Fprintf(io.err, "section %q of %s is not supported yet and was left out\n", section, file.Name)
+		if _, err := fmt.Fprintf(io.err, "section %q of %s is not supported yet and was left out\n", section, file.Name); err != nil {
+			return err
+		}
 	}
+	return nil
 }

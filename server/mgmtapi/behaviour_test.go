@@ -258,8 +258,10 @@ func TestWritesAreLoggedWithoutSecrets(t *testing.T) {
 // Tokens for this API may be signed by any of our algorithms, in either dialect; an ID token is no access token.
 func TestTokensThatOpen(t *testing.T) {
 	w := newWorld(t, newKeys(t))
-	claims := map[string]any{"iss": issuer, "sub": "machine@clients", "aud": audience, "scope": "read:users",
-		"iat": noon.Unix(), "exp": noon.Unix() + 60}
+	claims := map[string]any{
+		"iss": issuer, "sub": "machine@clients", "aud": audience, "scope": "read:users",
+		"iat": noon.Unix(), "exp": noon.Unix() + 60,
+	}
 	for _, alg := range []string{"RS256", "PS256", "ES256"} {
 		for _, typ := range []string{"JWT", "at+jwt"} {
 			if rec := w.send("GET", "/api/v2/users", "Bearer "+w.sign(alg, typ, claims), ""); rec.Code != http.StatusOK {

@@ -193,8 +193,10 @@ func (w *world) sign(alg, typ string, claims map[string]any) string {
 }
 
 func (w *world) machine(scope string, change map[string]any) string {
-	claims := map[string]any{"iss": issuer, "sub": "machine@clients", "aud": audience, "azp": "machine", "scope": scope,
-		"iat": noon.Unix(), "exp": noon.Unix() + 60, "jti": "x"}
+	claims := map[string]any{
+		"iss": issuer, "sub": "machine@clients", "aud": audience, "azp": "machine", "scope": scope,
+		"iat": noon.Unix(), "exp": noon.Unix() + 60, "jti": "x",
+	}
 	for name, value := range change {
 		if claims[name] = value; value == nil {
 			delete(claims, name)
@@ -207,8 +209,10 @@ func (w *world) machine(scope string, change map[string]any) string {
 func (w *world) person(userID, connection, scope string) (token, session, grant string) {
 	w.t.Helper()
 	grant = ids.Alphanumeric(20)
-	err := w.grants.CreateGrant(w.t.Context(), sessions.Grant{ID: grant, UserID: userID, ClientID: "app", Connection: connection,
-		Scope: strings.Fields(scope), AuthTime: noon, CreatedAt: noon, ExpiresAt: noon.Add(time.Hour)}, nil)
+	err := w.grants.CreateGrant(w.t.Context(), sessions.Grant{
+		ID: grant, UserID: userID, ClientID: "app", Connection: connection,
+		Scope: strings.Fields(scope), AuthTime: noon, CreatedAt: noon, ExpiresAt: noon.Add(time.Hour),
+	}, nil)
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -216,8 +220,10 @@ func (w *world) person(userID, connection, scope string) (token, session, grant 
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	return w.sign("RS256", "JWT", map[string]any{"iss": issuer, "sub": userID, "aud": []string{audience, issuer + "userinfo"},
-		"azp": "app", "scope": scope, "iat": noon.Unix(), "exp": noon.Unix() + 60, "jti": grant + ".x"}), session, grant
+	return w.sign("RS256", "JWT", map[string]any{
+		"iss": issuer, "sub": userID, "aud": []string{audience, issuer + "userinfo"},
+		"azp": "app", "scope": scope, "iat": noon.Unix(), "exp": noon.Unix() + 60, "jti": grant + ".x",
+	}), session, grant
 }
 
 func (w *world) idToken(change map[string]any) string {

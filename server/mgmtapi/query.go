@@ -183,8 +183,10 @@ func perPageParam(least int) param {
 }
 
 func totalsParam() param {
-	return param{Name: "include_totals", Type: boolParam,
-		Description: "Return results inside an object that contains the total result count (true) or as a direct array of results (false, default)."}
+	return param{
+		Name: "include_totals", Type: boolParam,
+		Description: "Return results inside an object that contains the total result count (true) or as a direct array of results (false, default).",
+	}
 }
 
 // fieldQuery are the parameters that choose fields of an answer.

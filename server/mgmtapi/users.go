@@ -21,8 +21,10 @@ var sortPattern = regexp.MustCompile(`^[a-z_.]+:(1|-1)$`)
 
 func userListQuery() []param {
 	return append(fieldQuery(), pageParam(), perPageParam(0), totalsParam(),
-		param{Name: "sort", Pattern: sortPattern, Rule: "Must be field:1 or field:-1",
-			Description: "Field to sort by. Use field:order where order is 1 for ascending and -1 for descending. e.g. created_at:1"},
+		param{
+			Name: "sort", Pattern: sortPattern, Rule: "Must be field:1 or field:-1",
+			Description: "Field to sort by. Use field:order where order is 1 for ascending and -1 for descending. e.g. created_at:1",
+		},
 		param{Name: "connection", Description: "Connection filter."},
 		param{Name: "q", Description: "Query in Lucene query string syntax."},
 		param{Name: "search_engine", Values: []string{"v1", "v2", "v3"}, Description: "The version of the search engine"},

@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"net/http"
 	"net/url"
+	"os"
+	"path/filepath"
 	"slices"
 	"testing"
 
@@ -91,5 +93,45 @@ func (w *world) verifies(t *testing.T, token string) {
 	set := w.keySet(t)
 	if _, err := signed.Verify(&set); err != nil {
 		t.Errorf("an ID token doesn't verify: %v", err)
+	}
+}
+
+// A process that is killed while it starts for the first time leaves a folder that can be started from. Each moment is a
+// file that was just made, or a log of changes that has just grown to a size.
+func TestAKillDuringTheFirstStartIsNoLoss(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	for _, moment := range []struct {
+		file string
+		size int64
+	}{
+		{"encryption.key", 0}, {"encryption.key", 1}, {"latchkey.db", 0}, {"latchkey.db-wal", 0}, {"latchkey.db-wal", 1}, {"latchkey.db-wal", 10e3},
+		{"latchkey.db-wal", 20e3}, {"latchkey.db-wal", 40e3}, {"latchkey.db-wal", 100e3},
+	} {
+		w.Kill()
+		w.empty(t)
+		w.KillWhen(func() bool {
+			info, err := os.Stat(filepath.Join(w.Dir, moment.file))
+			return err == nil && info.Size() >= moment.size
+		})
+		w.Restart()
+		name := w.register("grace")
+		tokens := w.logInThrough(t, w.app(t, "spa"), name)
+		w.answersAs(t, tokens.Text("access_token"), w.storedOnceThroughProvider(t, name))
+		w.storedOnce(t, "ada@example.com")
+	}
+}
+
+// empty makes the folder of the product's state as it is before the first start.
+func (w *world) empty(t *testing.T) {
+	t.Helper()
+	entries, err := os.ReadDir(w.Dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, entry := range entries {
+		if err := os.RemoveAll(filepath.Join(w.Dir, entry.Name())); err != nil {
+			t.Fatal(err)
+		}
 	}
 }

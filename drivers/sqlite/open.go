@@ -141,10 +141,22 @@ func (db *DB) prepare(ctx context.Context, migrate bool) error {
 	if current > newest {
 		return fmt.Errorf("the file has schema version %d, this program knows up to %d: use a newer Latchkey", current, newest)
 	}
-	if migrate {
-		_, err = db.Migrate(ctx)
+	if !migrate {
+		return nil
 	}
+	if err := db.claim(ctx); err != nil {
+		return err
+	}
+	_, err = db.Migrate(ctx)
 	return err
+}
+
+// claim marks the file as ours before anything is in it, so that it is known again where a crash cuts the migration short.
+func (db *DB) claim(ctx context.Context) error {
+	return db.writer.alone(ctx, func(s *session) error {
+		_, err := run(ctx, s, fmt.Sprintf("PRAGMA application_id = %d", applicationID))
+		return err
+	})
 }
 
 // Ping tells whether the database answers.

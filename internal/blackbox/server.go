@@ -108,6 +108,25 @@ func freeAddress(t testing.TB) string {
 
 func (s *Server) launch() {
 	s.t.Helper()
+	s.spawn()
+	s.awaitReady()
+}
+
+// KillWhen starts the product, which must have ended, and kills it as soon as done says so, ready or not.
+func (s *Server) KillWhen(done func() bool) {
+	s.t.Helper()
+	s.spawn()
+	for deadline := time.Now().Add(startTimeout); !done(); {
+		if !s.Alive() || time.Now().After(deadline) {
+			s.t.Fatalf("the moment to kill the server never came:\n%s", s.Logs())
+		}
+	}
+	s.Kill()
+}
+
+// spawn starts the process and returns at once.
+func (s *Server) spawn() {
+	s.t.Helper()
 	path, err := binary()
 	if err != nil {
 		s.t.Fatal(err)
@@ -135,7 +154,6 @@ func (s *Server) launch() {
 		_ = process.Wait()
 		close(exited)
 	}(s.process)
-	s.awaitReady()
 }
 
 func (s *Server) environment() []string {

@@ -172,7 +172,11 @@ func devKey(path string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	return key, os.WriteFile(path, []byte(base64.StdEncoding.EncodeToString(key)), 0o600)
+	// Written aside and moved into place: whoever ends the process in between must not leave half a key.
+	if err := os.WriteFile(path+".new", []byte(base64.StdEncoding.EncodeToString(key)), 0o600); err != nil {
+		return nil, err
+	}
+	return key, os.Rename(path+".new", path)
 }
 
 // secure sets up --tls and prints where the authority's certificate is. The server itself trusts the authority as well: the

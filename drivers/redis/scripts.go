@@ -8,6 +8,11 @@ import (
 //
 // Fields of an item: o owner, e epoch, v value, x end in microseconds, n token of the Insert that made it, t token of the
 // Take that took it.
+//
+// The first line lets a full server refuse a script before its first step; without it only a first step that takes memory
+// is refused, and a DEL opens the door for what follows. Those that free memory run on a full server too.
+//
+// Source: Redis documentation, "Redis Lua API reference", Script flags.
 type scripts struct{ enroll, put, insert, take, drop, sweep *goredis.Script }
 
 func newScripts() scripts {
@@ -21,7 +26,7 @@ const (
 	// enrollScript enters an item in its owner's index and returns the owner's epoch.
 	// KEYS epoch, index. ARGV an epoch for an owner without one, the item's key, its end, milliseconds that the keys must
 	// last, the end of what is to be forgotten.
-	enrollScript = `
+	enrollScript = `#!lua
 local epoch = redis.call('GET', KEYS[1])
 if not epoch then
   epoch = ARGV[1]
@@ -37,7 +42,7 @@ end
 return epoch`
 
 	// putScript stores an item over what is there. KEYS item. ARGV owner, epoch, value, end, milliseconds to last.
-	putScript = `
+	putScript = `#!lua
 redis.call('DEL', KEYS[1])
 redis.call('HSET', KEYS[1], 'o', ARGV[1], 'e', ARGV[2], 'v', ARGV[3], 'x', ARGV[4])
 redis.call('PEXPIRE', KEYS[1], ARGV[5])
@@ -45,7 +50,7 @@ return 1`
 
 	// insertScript stores an item where there is none, and otherwise returns owner and epoch of the one there.
 	// KEYS item. ARGV as putScript, then now and the caller's token.
-	insertScript = `
+	insertScript = `#!lua
 local there = redis.call('HMGET', KEYS[1], 'x', 'n', 'o', 'e')
 if there[1] and tonumber(there[1]) > tonumber(ARGV[6]) then
   if there[2] == ARGV[7] then
@@ -60,7 +65,7 @@ return {}`
 
 	// takeScript marks an item as taken by the caller, where nobody took it before, and returns it with the taker's token.
 	// KEYS item. ARGV now, the caller's token.
-	takeScript = `
+	takeScript = `#!lua
 local item = redis.call('HMGET', KEYS[1], 'x', 't', 'o', 'e', 'v')
 if not item[1] or tonumber(item[1]) <= tonumber(ARGV[1]) then
   return false
@@ -72,12 +77,12 @@ end
 return item`
 
 	// dropScript ends the owner's epoch and returns the index. KEYS epoch, index.
-	dropScript = `
+	dropScript = `#!lua flags=allow-oom
 redis.call('DEL', KEYS[1])
 return redis.call('ZRANGE', KEYS[2], 0, -1)`
 
 	// sweepScript deletes an item of the epoch. KEYS item. ARGV epoch.
-	sweepScript = `
+	sweepScript = `#!lua flags=allow-oom
 if redis.call('HGET', KEYS[1], 'e') == ARGV[1] then
   return redis.call('DEL', KEYS[1])
 end

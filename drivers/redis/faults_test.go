@@ -397,3 +397,113 @@ func TestAClusterNodeThatIsDownTakesOnlyItsPart(t *testing.T) {
 		t.Errorf("of %d items of a person in all parts of the Cluster %d are gone", items, lost)
 	}
 }
+
+// spread stores items of 20 owners all over a Cluster and returns them.
+func spread(t *testing.T, e sessions.Ephemeral) []sessions.Item {
+	t.Helper()
+	var items []sessions.Item
+	for n := range byte(60) {
+		item := code(n, "auth0|"+string(rune('a'+n%20)))
+		ok(t, e.Put(t.Context(), item))
+		items = append(items, item)
+	}
+	return items
+}
+
+func TestDeleteOwnedHoldsWhereAClusterNodeIsDown(t *testing.T) {
+	url, nodes := testservices.RedisClusterNodes(t)
+	e := open(t, redis.Options{URL: url}).Tenant("a").Ephemeral()
+	items := spread(t, e)
+	nodes[2].Kill()
+	done, failed := 0, 0
+	for _, item := range items {
+		switch err := e.DeleteOwned(t.Context(), item.Kind, item.Owner); {
+		case err == nil:
+			done++
+		case errors.Is(err, redis.ErrUnavailable):
+			failed++
+		default:
+			t.Error(err)
+		}
+	}
+	if done == 0 || failed == 0 {
+		t.Errorf("%d calls had an answer and %d had none, want some of each", done, failed)
+	}
+	gone := func(when string) {
+		t.Helper()
+		for _, item := range items {
+			_, err := e.Get(t.Context(), item.Kind, item.Key)
+			if !errors.Is(err, sessions.ErrNotFound) && !errors.Is(err, redis.ErrUnavailable) {
+				t.Errorf("%s: an item of %s that was removed: error is %v", when, item.Owner, err)
+			}
+		}
+	}
+	gone("with the node down")
+	nodes[2].Start()
+	eventually(t, "all owners can be emptied", func() bool {
+		for _, item := range items {
+			if e.DeleteOwned(t.Context(), item.Kind, item.Owner) != nil {
+				return false
+			}
+		}
+		return true
+	})
+	gone("with the node back")
+}
+
+// TestDeleteOwnedRacesWithLogIns checks that whatever was stored before a DeleteOwned began is gone when it returned, while
+// others go on storing.
+func TestDeleteOwnedRacesWithLogIns(t *testing.T) {
+	e := open(t, redis.Options{URL: testservices.RedisCluster(t)}).Tenant("a").Ephemeral()
+	const owner = "auth0|1"
+	var mu sync.Mutex
+	var stored []sessions.Item
+	var wait sync.WaitGroup
+	ctx, stop := context.WithCancel(t.Context())
+	defer wait.Wait()
+	defer stop()
+	var serial atomic.Uint32
+	room := make(chan struct{}, 32) // or those who store would outrun the one who checks
+	for range 4 {
+		wait.Go(func() {
+			for {
+				select {
+				case room <- struct{}{}:
+				case <-ctx.Done():
+					return
+				}
+				item := code(0, owner)
+				n := serial.Add(1)
+				item.Key[1], item.Key[2], item.Key[3] = byte(n), byte(n>>8), byte(n>>16)
+				if err := e.Put(ctx, item); err != nil {
+					if ctx.Err() == nil {
+						t.Error(err)
+					}
+					return
+				}
+				mu.Lock()
+				stored = append(stored, item)
+				mu.Unlock()
+			}
+		})
+	}
+	for range 30 {
+		var before []sessions.Item
+		eventually(t, "something is stored", func() bool {
+			mu.Lock()
+			defer mu.Unlock()
+			if len(stored) < 8 {
+				return false
+			}
+			before, stored = stored, nil
+			return true
+		})
+		ok(t, e.DeleteOwned(t.Context(), sessions.KindCode, owner))
+		for _, item := range before {
+			if _, err := e.Get(t.Context(), item.Kind, item.Key); !errors.Is(err, sessions.ErrNotFound) {
+				t.Fatalf("an item that was stored before: error is %v", err)
+			}
+			<-room
+		}
+	}
+}

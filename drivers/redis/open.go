@@ -6,6 +6,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"log/slog"
 	"time"
 
 	goredis "github.com/redis/go-redis/v9"
@@ -109,6 +110,17 @@ func (db *DB) Ping(ctx context.Context) error { return classify(db.client.Ping(c
 
 // Close closes all connections.
 func (db *DB) Close() error { return db.client.Close() }
+
+// LogTo sends what the client library says about lost connections and changed masters to the log, at debug level: what
+// matters of it comes back as errors. The library has one place for it in the whole process, which is standard error until
+// this is called.
+func LogTo(log *slog.Logger) { goredis.SetLogger(clientLog{log}) }
+
+type clientLog struct{ log *slog.Logger }
+
+func (l clientLog) Printf(ctx context.Context, format string, v ...any) {
+	l.log.DebugContext(ctx, "redis client", "message", fmt.Sprintf(format, v...))
+}
 
 // Tenant gives the stores of one tenant. None of them sees another tenant's keys.
 type Tenant struct {

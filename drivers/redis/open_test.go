@@ -1,9 +1,11 @@
 package redis_test
 
 import (
+	"bytes"
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
+	"log/slog"
 	"net"
 	"os"
 	"strings"
@@ -84,7 +86,7 @@ func TestTLS(t *testing.T) {
 		ok(t, open(t, redis.Options{URL: "rediss://" + secure, RootCAs: roots}).Ping(t.Context()))
 	})
 	t.Run("is not left out for a server without it", func(t *testing.T) {
-		refused(t, redis.Options{URL: "rediss://" + node.Addr, Now: time.Now, RootCAs: roots, Timeout: time.Second})
+		refused(t, redis.Options{URL: "rediss://" + node.Addr, Now: time.Now, RootCAs: roots, DialTimeout: 200 * time.Millisecond})
 	})
 	t.Run("trusts nobody unknown", func(t *testing.T) {
 		var unknown x509.UnknownAuthorityError
@@ -160,5 +162,20 @@ func TestOwnersOfManyItemsAreEmptied(t *testing.T) {
 	ok(t, e.DeleteOwned(t.Context(), sessions.KindCode, "auth0|1"))
 	if left := keysLike(t, node, "*"); len(left) > 0 {
 		t.Errorf("%d keys are left", len(left))
+	}
+}
+
+func TestTheClientsMessagesGoToTheLog(t *testing.T) {
+	var text bytes.Buffer
+	redis.LogTo(slog.New(slog.NewTextHandler(&text, nil)))
+	defer redis.LogTo(slog.New(slog.DiscardHandler))
+	redis.LogTo(slog.New(slog.NewTextHandler(&text, &slog.HandlerOptions{Level: slog.LevelDebug})))
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	ok(t, err)
+	addr := l.Addr().String()
+	ok(t, l.Close())
+	refused(t, redis.Options{URL: "redis://:hunter2@" + addr, Now: time.Now})
+	if !strings.Contains(text.String(), "connection refused") || strings.Contains(text.String(), "hunter2") {
+		t.Errorf("the log is %q", text.String())
 	}
 }

@@ -1,6 +1,7 @@
 package redis_test
 
 import (
+	"log/slog"
 	"testing"
 	"time"
 
@@ -9,6 +10,12 @@ import (
 	"github.com/latchkey-id/latchkey/sessions"
 	"github.com/latchkey-id/latchkey/sessions/storetest"
 )
+
+// The client library tells about every lost connection, of which there are many here.
+func TestMain(m *testing.M) {
+	redis.LogTo(slog.New(slog.DiscardHandler))
+	m.Run()
+}
 
 // modes are the ways to run Redis.
 func modes() map[string]func(testing.TB) string {

@@ -76,10 +76,11 @@ if not item[2] then
 end
 return item`
 
-	// dropScript ends the owner's epoch and returns the index. KEYS epoch, index.
+	// dropScript ends the owner's epoch and returns the index, as far as one answer should hold of it; the items of longer
+	// ones end by expiry. KEYS epoch, index.
 	dropScript = `#!lua flags=allow-oom
 redis.call('DEL', KEYS[1])
-return redis.call('ZRANGE', KEYS[2], 0, -1)`
+return redis.call('ZRANGE', KEYS[2], 0, 9999)`
 
 	// sweepScript deletes an item of the epoch. KEYS item. ARGV epoch.
 	sweepScript = `#!lua flags=allow-oom

@@ -109,8 +109,8 @@ func RedisSentinel(t testing.TB) (url string, failover func()) {
 	}
 	for _, node := range sentinels {
 		node.until("the Sentinels to find each other", func(ctx context.Context, c *goredis.Client) (string, bool) {
-			m, err := goredis.NewMapStringStringCmd(ctx, "sentinel", "master", redisMaster), error(nil)
-			err = c.Process(ctx, m)
+			m := goredis.NewMapStringStringCmd(ctx, "sentinel", "master", redisMaster)
+			err := c.Process(ctx, m)
 			state := m.Val()
 			return fmt.Sprint(state, err), err == nil && state["num-slaves"] == "1" && state["num-other-sentinels"] == "2" &&
 				state["flags"] == "master"
@@ -198,7 +198,11 @@ func (n *RedisNode) start() bool {
 		_ = cmd.Wait() // it was killed, or its log says why it ended
 	}(n.cmd, n.done)
 	up := n.poll(func(ctx context.Context, c *goredis.Client) bool {
-		err := c.Ping(ctx).Err()
+		conn, err := net.DialTimeout("tcp", n.Addr, time.Second) // the client would log that nobody listens yet
+		if err != nil || conn.Close() != nil {
+			return false
+		}
+		err = c.Ping(ctx).Err()
 		var answer goredis.Error
 		return err == nil || errors.As(err, &answer) // an answer, be it that a password is missing
 	})

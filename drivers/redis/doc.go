@@ -30,8 +30,9 @@
 //
 // A read that began after DeleteOwned returned finds the epoch deleted, since the epoch is read last. An epoch never comes
 // back, since it is random. If the epoch is lost (evicted, flushed) the owner's items are lost with it: the fault falls to
-// the safe side. The index frees memory and personal data early; nothing is believed because of it. One call cleans up
-// to 10,000 items; what is left then is invisible and ends by expiry. An item is entered before it is stored, so that none is missing; entries of ended items are removed at the next enrolment.
+// the safe side. The index frees memory and personal data early; nothing is believed because of it. One call cleans up to
+// 10,000 items; what is left then is invisible and ends by expiry. An item is entered before it is stored, so that none is
+// missing; entries of ended items are removed at the next enrolment.
 //
 // # Time
 //

@@ -265,6 +265,17 @@ func purgeKeeps(f fixture) {
 	f.same("token without an end", f.find(key(1)).Token, eternal)
 }
 
+func purgeTenants(f fixture) {
+	f.ok(f.a.Ephemeral.Put(f.Context(), f.item(sessions.KindSession, 1)))
+	f.clock.pass(2 * time.Hour)
+	n, err := f.b.Purger.Purge(f.Context(), f.clock.now(), 10)
+	f.ok(err)
+	f.same("purged in the other tenant", n, 0)
+	n, err = f.a.Purger.Purge(f.Context(), f.clock.now(), 10)
+	f.ok(err)
+	f.same("purged", n, 1)
+}
+
 func cancelled(f fixture) {
 	f.family(1, "g")
 	ctx, cancel := context.WithCancel(f.Context())

@@ -1,9 +1,10 @@
 // Package storetest holds every driver of sessions to what [sessions.Ephemeral], [sessions.Grants] and [sessions.Purger]
 // say. A driver's test calls Run with a function that opens two tenants of a fresh database; nothing of one may be seen in
-// the other. Times are compared to the microsecond.
+// the other. Times are compared to the microsecond. A driver that keeps short-lived items only calls RunEphemeral.
 package storetest
 
 import (
+	"context"
 	"errors"
 	"sync"
 	"testing"
@@ -25,6 +26,9 @@ type Stores struct {
 // Open returns the stores of two tenants over one new, empty database that goes by the clock and is closed when the test
 // ends.
 type Open func(t *testing.T, now func() time.Time) (a, b Stores)
+
+// OpenEphemeral is [Open] for a driver that keeps short-lived items only.
+type OpenEphemeral func(t *testing.T, now func() time.Time) (a, b sessions.Ephemeral)
 
 // clock is a time that tests move.
 type clock struct {
@@ -75,12 +79,36 @@ func (f fixture) same(what string, got, want any) {
 	}
 }
 
+// named is one test of the suite.
+type named struct {
+	name string
+	test func(f fixture)
+}
+
 // Run runs the suite.
-func Run(t *testing.T, open Open) {
-	for _, c := range []struct {
-		name string
-		test func(f fixture)
-	}{
+func Run(t *testing.T, open Open) { run(t, open, append(ofEphemeral(), ofGrants()...)) }
+
+// RunEphemeral runs what the suite says about [sessions.Ephemeral].
+func RunEphemeral(t *testing.T, open OpenEphemeral) {
+	run(t, func(t *testing.T, now func() time.Time) (Stores, Stores) {
+		a, b := open(t, now)
+		return Stores{Ephemeral: a}, Stores{Ephemeral: b}
+	}, ofEphemeral())
+}
+
+func run(t *testing.T, open Open, tests []named) {
+	for _, c := range tests {
+		t.Run(c.name, func(t *testing.T) {
+			clock := &clock{at: time.Date(2026, 3, 1, 12, 0, 0, 123456000, time.UTC)}
+			a, b := open(t, clock.now)
+			c.test(fixture{t, a, b, clock})
+		})
+	}
+}
+
+// ofEphemeral are the tests that need no other store.
+func ofEphemeral() []named {
+	return []named{
 		{"an item comes back as stored", itemRoundTrip},
 		{"put replaces, also what was taken", putReplaces},
 		{"insert refuses what is there", insertExists},
@@ -90,7 +118,14 @@ func Run(t *testing.T, open Open) {
 		{"of 32 inserters one wins", insertRace},
 		{"an expired item does not exist", itemExpiry},
 		{"items are deleted by key and by owner", itemDelete},
+		{"an owner comes back after a deletion", ownerReturns},
 		{"tenants' items are apart", itemTenants},
+		{"an ended context stores no item", cancelledPut},
+	}
+}
+
+func ofGrants() []named {
+	return []named{
 		{"a grant comes back as stored", grantRoundTrip},
 		{"a grant is created once", grantExists},
 		{"a revoked grant is gone with its tokens", revoke},
@@ -107,13 +142,8 @@ func Run(t *testing.T, open Open) {
 		{"tenants' grants are apart", grantTenants},
 		{"purge removes what ended and no more than asked", purge},
 		{"purge leaves what can still be valid", purgeKeeps},
+		{"purge leaves other tenants' items", purgeTenants},
 		{"an ended context stores nothing", cancelled},
-	} {
-		t.Run(c.name, func(t *testing.T) {
-			clock := &clock{at: time.Date(2026, 3, 1, 12, 0, 0, 123456000, time.UTC)}
-			a, b := open(t, clock.now)
-			c.test(fixture{t, a, b, clock})
-		})
 	}
 }
 
@@ -298,11 +328,44 @@ func itemTenants(f fixture) {
 	f.ok(f.b.Ephemeral.Insert(f.Context(), inB))
 	f.ok(f.b.Ephemeral.DeleteOwned(f.Context(), sessions.KindSession, inB.Owner))
 	f.ok(f.b.Ephemeral.Delete(f.Context(), sessions.KindSession, inB.Key))
-	f.clock.pass(2 * time.Hour)
-	n, err := f.b.Purger.Purge(f.Context(), f.clock.now(), 10)
+	got, err := f.a.Ephemeral.Get(f.Context(), inA.Kind, inA.Key)
 	f.ok(err)
-	f.same("purged in the other tenant", n, 0)
-	n, err = f.a.Purger.Purge(f.Context(), f.clock.now(), 10)
+	f.same("item", got, inA)
+}
+
+// ownerReturns logs a person in again after everything of theirs was removed.
+func ownerReturns(f fixture) {
+	e := f.a.Ephemeral
+	for range 2 {
+		first, second := f.item(sessions.KindSession, 1), f.item(sessions.KindSession, 2)
+		f.ok(e.Insert(f.Context(), first))
+		f.ok(e.Put(f.Context(), second))
+		for _, item := range []sessions.Item{first, second} {
+			got, err := e.Get(f.Context(), item.Kind, item.Key)
+			f.ok(err)
+			f.same("item", got, item)
+		}
+		f.ok(e.DeleteOwned(f.Context(), sessions.KindSession, first.Owner))
+		for _, item := range []sessions.Item{first, second} {
+			_, err := e.Get(f.Context(), item.Kind, item.Key)
+			f.is("owned item", err, sessions.ErrNotFound)
+		}
+	}
+	// An item that went to somebody else stays with them.
+	item := f.item(sessions.KindSession, 3)
+	f.ok(e.Put(f.Context(), item))
+	item.Owner = "auth0|2"
+	f.ok(e.Put(f.Context(), item))
+	f.ok(e.DeleteOwned(f.Context(), sessions.KindSession, "auth0|1"))
+	got, err := e.Get(f.Context(), item.Kind, item.Key)
 	f.ok(err)
-	f.same("purged", n, 1)
+	f.same("item with a new owner", got, item)
+}
+
+func cancelledPut(f fixture) {
+	ctx, cancel := context.WithCancel(f.Context())
+	cancel()
+	f.is("Put", f.a.Ephemeral.Put(ctx, f.item(sessions.KindCode, 1)), context.Canceled)
+	_, err := f.a.Ephemeral.Get(f.Context(), sessions.KindCode, key(1))
+	f.is("Get", err, sessions.ErrNotFound)
 }

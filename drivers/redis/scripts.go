@@ -1,0 +1,91 @@
+package redis
+
+import (
+	goredis "github.com/redis/go-redis/v9"
+)
+
+// scripts are the changes that have to be atomic. Each touches keys of one hash tag only.
+//
+// Fields of an item: o owner, e epoch, v value, x end in microseconds, n token of the Insert that made it, t token of the
+// Take that took it.
+//
+// The first line lets a full server refuse a script before its first step; without it only a first step that takes memory
+// is refused, and a DEL opens the door for what follows. Those that free memory run on a full server too.
+//
+// Source: Redis documentation, "Redis Lua API reference", Script flags.
+type scripts struct{ enroll, put, insert, take, drop, sweep *goredis.Script }
+
+func newScripts() scripts {
+	return scripts{
+		enroll: goredis.NewScript(enrollScript), put: goredis.NewScript(putScript), insert: goredis.NewScript(insertScript),
+		take: goredis.NewScript(takeScript), drop: goredis.NewScript(dropScript), sweep: goredis.NewScript(sweepScript),
+	}
+}
+
+const (
+	// enrollScript enters an item in its owner's index and returns the owner's epoch.
+	// KEYS epoch, index. ARGV an epoch for an owner without one, the item's key, its end, milliseconds that the keys must
+	// last, the end of what is to be forgotten.
+	enrollScript = `#!lua
+local epoch = redis.call('GET', KEYS[1])
+if not epoch then
+  epoch = ARGV[1]
+  redis.call('SET', KEYS[1], epoch)
+end
+redis.call('ZREMRANGEBYSCORE', KEYS[2], '-inf', ARGV[5])
+redis.call('ZADD', KEYS[2], 'GT', ARGV[3], epoch .. ARGV[2])
+for _, key in ipairs(KEYS) do
+  if redis.call('PTTL', key) < tonumber(ARGV[4]) then
+    redis.call('PEXPIRE', key, ARGV[4])
+  end
+end
+return epoch`
+
+	// putScript stores an item over what is there. KEYS item. ARGV owner, epoch, value, end, milliseconds to last.
+	putScript = `#!lua
+redis.call('DEL', KEYS[1])
+redis.call('HSET', KEYS[1], 'o', ARGV[1], 'e', ARGV[2], 'v', ARGV[3], 'x', ARGV[4])
+redis.call('PEXPIRE', KEYS[1], ARGV[5])
+return 1`
+
+	// insertScript stores an item where there is none, and otherwise returns owner and epoch of the one there.
+	// KEYS item. ARGV as putScript, then now and the caller's token.
+	insertScript = `#!lua
+local there = redis.call('HMGET', KEYS[1], 'x', 'n', 'o', 'e')
+if there[1] and tonumber(there[1]) > tonumber(ARGV[6]) then
+  if there[2] == ARGV[7] then
+    return {}
+  end
+  return {there[3], there[4]}
+end
+redis.call('DEL', KEYS[1])
+redis.call('HSET', KEYS[1], 'o', ARGV[1], 'e', ARGV[2], 'v', ARGV[3], 'x', ARGV[4], 'n', ARGV[7])
+redis.call('PEXPIRE', KEYS[1], ARGV[5])
+return {}`
+
+	// takeScript marks an item as taken by the caller, where nobody took it before, and returns it with the taker's token.
+	// KEYS item. ARGV now, the caller's token.
+	takeScript = `#!lua
+local item = redis.call('HMGET', KEYS[1], 'x', 't', 'o', 'e', 'v')
+if not item[1] or tonumber(item[1]) <= tonumber(ARGV[1]) then
+  return false
+end
+if not item[2] then
+  redis.call('HSET', KEYS[1], 't', ARGV[2])
+  item[2] = ARGV[2]
+end
+return item`
+
+	// dropScript ends the owner's epoch and returns the index, as far as one answer should hold of it; the items of longer
+	// ones end by expiry. KEYS epoch, index.
+	dropScript = `#!lua flags=allow-oom
+redis.call('DEL', KEYS[1])
+return redis.call('ZRANGE', KEYS[2], 0, 9999)`
+
+	// sweepScript deletes an item of the epoch. KEYS item. ARGV epoch.
+	sweepScript = `#!lua flags=allow-oom
+if redis.call('HGET', KEYS[1], 'e') == ARGV[1] then
+  return redis.call('DEL', KEYS[1])
+end
+return 0`
+)

@@ -105,8 +105,15 @@ func TestAKillDuringTheFirstStartIsNoLoss(t *testing.T) {
 		file string
 		size int64
 	}{
-		{"encryption.key", 0}, {"encryption.key", 1}, {"latchkey.db", 0}, {"latchkey.db-wal", 0}, {"latchkey.db-wal", 1}, {"latchkey.db-wal", 10e3},
-		{"latchkey.db-wal", 20e3}, {"latchkey.db-wal", 40e3}, {"latchkey.db-wal", 100e3},
+		{"encryption.key", 0},
+		{"encryption.key", 1},
+		{"latchkey.db", 0},
+		{"latchkey.db-wal", 0},
+		{"latchkey.db-wal", 1},
+		{"latchkey.db-wal", 10e3},
+		{"latchkey.db-wal", 20e3},
+		{"latchkey.db-wal", 40e3},
+		{"latchkey.db-wal", 100e3},
 	} {
 		w.Kill()
 		w.empty(t)

@@ -108,7 +108,7 @@ func newNode(ctx context.Context, c *config.Config, o nodeOptions) (_ *node, err
 			err = errors.Join(err, n.close())
 		}
 	}()
-	if n.stores, err = open(ctx, c, sealing, o.now); err != nil {
+	if n.stores, err = open(ctx, c, sealing, o.now, o.log); err != nil {
 		return nil, err
 	}
 	if n.tenant, err = tenant.NewCache(ctx, n.stores.config); err != nil {

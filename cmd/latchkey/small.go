@@ -37,7 +37,7 @@ func (cmd *keysRotate) Run(ctx context.Context, io streams) error {
 	if err != nil {
 		return err
 	}
-	kept, err := open(ctx, c, sealing, time.Now)
+	kept, err := open(ctx, c, sealing, time.Now, newLogger(c, io.err))
 	if err != nil {
 		return err
 	}
@@ -69,7 +69,7 @@ func (cmd *migrateCommand) Run(ctx context.Context, io streams) error {
 	if err != nil {
 		return err
 	}
-	kept, err := open(ctx, c, sealing, time.Now)
+	kept, err := open(ctx, c, sealing, time.Now, newLogger(c, io.err))
 	if err != nil {
 		return err
 	}

@@ -4,11 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"strings"
 	"time"
 
 	"github.com/latchkey-id/latchkey/audit"
 	"github.com/latchkey-id/latchkey/config"
+	"github.com/latchkey-id/latchkey/drivers/redis"
 	"github.com/latchkey-id/latchkey/drivers/sqlite"
 	"github.com/latchkey-id/latchkey/internal/seal"
 	"github.com/latchkey-id/latchkey/profilestore"
@@ -32,15 +34,38 @@ type stores struct {
 }
 
 // open opens the configured stores, at the newest schema unless that is to be done by hand.
-func open(ctx context.Context, c *config.Config, ring *seal.Ring, now func() time.Time) (*stores, error) {
-	if c.Sessions != "" {
-		return nil, errors.New("sessions: this build keeps short-lived state in the database only; leave the key out")
+func open(ctx context.Context, c *config.Config, ring *seal.Ring, now func() time.Time, log *slog.Logger) (*stores, error) {
+	kept, err := openDatabase(ctx, c, ring, now)
+	if err != nil || c.Sessions == "" {
+		return kept, err
 	}
+	if err := kept.shortIn(ctx, c, now, log); err != nil {
+		return nil, errors.Join(err, kept.close())
+	}
+	return kept, nil
+}
+
+// openDatabase opens what keeps everything that lasts, and short-lived state as well until shortIn.
+func openDatabase(ctx context.Context, c *config.Config, ring *seal.Ring, now func() time.Time) (*stores, error) {
 	path, ok := strings.CutPrefix(c.Database.Reveal(), "sqlite:")
 	if !ok {
 		return nil, errors.New("database: this build has the sqlite driver only; use sqlite:PATH")
 	}
 	return openSQLite(ctx, c, path, ring, now)
+}
+
+// shortIn moves short-lived state to the Redis of `sessions`.
+func (s *stores) shortIn(ctx context.Context, c *config.Config, now func() time.Time, log *slog.Logger) error {
+	redis.LogTo(log)
+	short, err := redis.Open(ctx, redis.Options{URL: c.Sessions.Reveal(), Now: now})
+	if err != nil {
+		return fmt.Errorf("sessions: %w", err)
+	}
+	database := *s
+	s.short = short.Tenant(c.Tenant).Ephemeral()
+	s.ping = func(ctx context.Context) error { return errors.Join(database.ping(ctx), short.Ping(ctx)) }
+	s.close = func() error { return errors.Join(short.Close(), database.close()) }
+	return nil
 }
 
 func openSQLite(ctx context.Context, c *config.Config, path string, ring *seal.Ring, now func() time.Time) (*stores, error) {

@@ -9,11 +9,13 @@ import (
 	"strings"
 
 	goredis "github.com/redis/go-redis/v9"
+
+	"github.com/latchkey-id/latchkey/internal/outage"
 )
 
 // ErrUnavailable wraps what another try may heal: servers that can't be reached, don't answer in time, are starting,
 // failing over, full or without a free connection. Whether a change was made before is not known then.
-var ErrUnavailable = errors.New("redis is not available")
+var ErrUnavailable = fmt.Errorf("redis: %w", outage.Err)
 
 // notReady is how Redis begins its errors when it refuses for the moment.
 //

@@ -169,10 +169,10 @@ func skip(dir, name string) error {
 	return nil
 }
 
-// isTestPackage is true for conformance suites and end-to-end tests: they may import what they hold to account, and only
-// tests may import them.
+// isTestPackage is true for conformance suites, end-to-end tests and the servers that tests start: they may import what they
+// hold to account, and only tests may import them.
 func isTestPackage(pkg string) bool {
-	return path.Base(pkg) == "storetest" || pkg == "e2e" || strings.HasPrefix(pkg, "e2e/")
+	return path.Base(pkg) == "storetest" || pkg == "internal/testservices" || pkg == "e2e" || strings.HasPrefix(pkg, "e2e/")
 }
 
 // rowOf returns the key of the row a package falls under: its own or the nearest folder's above.

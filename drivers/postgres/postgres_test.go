@@ -2,6 +2,7 @@ package postgres_test
 
 import (
 	"bytes"
+	"fmt"
 	"testing"
 	"time"
 
@@ -42,13 +43,19 @@ func open(t testing.TB, o postgres.Options) *postgres.DB {
 	return db
 }
 
-// TestStores runs every conformance suite.
+// TestStores runs every conformance suite, each test with two tenants of its own in one database: what others left there
+// must not show.
 func TestStores(t *testing.T) {
+	o := options(t, testservices.Postgres(t))
+	open(t, o)
+	o.Migrate = false
+	n := 0
 	tenants := func(t *testing.T, now func() time.Time) (*postgres.Tenant, *postgres.Tenant) {
-		o := options(t, testservices.Postgres(t))
+		o := o
 		o.Now = now
 		db := open(t, o)
-		return db.Tenant("a"), db.Tenant("b\x00")
+		n++
+		return db.Tenant(fmt.Sprint("a", n)), db.Tenant(fmt.Sprint("\x00b", n))
 	}
 	t.Run("users", func(t *testing.T) { users.Run(t, pair(tenants, (*postgres.Tenant).Users)) })
 	t.Run("config", func(t *testing.T) { configs.Run(t, pair(tenants, (*postgres.Tenant).Config)) })

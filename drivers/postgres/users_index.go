@@ -98,39 +98,59 @@ func difference(stored map[indexRow]bool, wanted []wantedRow) (stale []indexRow,
 	return stale, missing
 }
 
-const (
-	identityOwner = "SELECT user_id FROM user_identities WHERE tenant = $1 AND connection = $2 AND subject = $3"
-	loginOwner    = "SELECT user_id FROM user_logins WHERE tenant = $1 AND connection = $2 AND value = $3 AND kind = $4"
-)
+// owners finds who has the rows with these values. It is one statement, so that it shows one state: whoever took an identity
+// took the login identifiers with it.
+const owners = `SELECT 'user_identities', i.connection, i.subject, '', i.user_id FROM user_identities AS i
+		JOIN unnest($2::text[], $3::text[]) AS w (connection, subject) ON i.connection = w.connection AND i.subject = w.subject
+		WHERE i.tenant = $1
+	UNION ALL SELECT 'user_logins', l.connection, l.value, l.kind, l.user_id FROM user_logins AS l
+		JOIN unnest($4::text[], $5::text[], $6::text[]) AS w (connection, value, kind)
+		ON l.connection = w.connection AND l.value = w.value AND l.kind = w.kind
+		WHERE l.tenant = $1`
 
 // checkOwners makes sure that the rows belong to nobody else.
 func (tx *usersTx) checkOwners(ctx context.Context, id string, rows []wantedRow) error {
 	if len(rows) == 0 {
 		return nil
 	}
-	var taken *wantedRow
-	steps := make([]step, len(rows))
-	for n, row := range rows {
-		steps[n] = step{identityOwner, []any{tx.tenant, row.connection, row.value}, func(scan pgx.Rows) error {
-			var owner string
-			err := scan.Scan(&owner)
-			if owner != column(id) && taken == nil {
-				taken = &rows[n]
-			}
-			return err
-		}, nil}
-		if row.table == logins {
-			steps[n].text, steps[n].args = loginOwner, append(steps[n].args, row.what)
+	var identity, logged [3][]string
+	for _, r := range rows {
+		to := &identity
+		if r.table == logins {
+			to = &logged
 		}
+		to[0], to[1], to[2] = append(to[0], r.connection), append(to[1], r.value), append(to[2], r.what)
 	}
-	if err := tx.session.pipeline(ctx, steps); err != nil || taken == nil {
+	taken := map[indexRow]bool{}
+	err := tx.session.each(ctx, owners, []any{tx.tenant, identity[0], identity[1], logged[0], logged[1], logged[2]},
+		func(scan pgx.Rows) error {
+			var r indexRow
+			var owner string
+			err := scan.Scan(&r.table, &r.connection, &r.value, &r.what, &owner)
+			taken[r] = owner != column(id)
+			return err
+		})
+	if err != nil {
 		return err
 	}
-	if tx.missed[taken.by] {
-		// There was none when this transaction looked.
-		return tx.session.race(takenError(taken.indexRow))
+	var refused error
+	for _, row := range rows {
+		r := row.indexRow
+		if r.table == identities {
+			r.what = "" // whatever provider it was stored with
+		}
+		if !taken[r] {
+			continue
+		}
+		if tx.missed[row.by] {
+			// There was none when this transaction looked.
+			return tx.session.race(takenError(row.indexRow))
+		}
+		if refused == nil {
+			refused = takenError(row.indexRow)
+		}
 	}
-	return takenError(taken.indexRow)
+	return refused
 }
 
 // changes are the statements that store a user. Where a row turns out to be another's, its transaction was faster: this one

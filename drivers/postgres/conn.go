@@ -195,14 +195,15 @@ func (db *DB) transactOnce(ctx context.Context, change func(*session) error) (at
 		return db.attempts(s, true), err
 	}
 	s.on = tx
-	ending, cancel := context.WithTimeout(context.WithoutCancel(ctx), endTimeout)
-	defer cancel()
 	over := false
 	defer func() {
-		if !over {
-			// Where this fails pgx drops the connection, which ends the transaction, too.
-			_ = tx.Rollback(ending)
+		if over {
+			return
 		}
+		ending, cancel := context.WithTimeout(context.WithoutCancel(ctx), endTimeout)
+		defer cancel()
+		// Where this fails pgx drops the connection, which ends the transaction, too.
+		_ = tx.Rollback(ending)
 	}()
 	err = change(s)
 	switch {
@@ -215,15 +216,15 @@ func (db *DB) transactOnce(ctx context.Context, change func(*session) error) (at
 		return db.attempts(s, true), err
 	}
 	over = true
-	return db.commit(ending, s, tx)
+	return db.commit(ctx, s, tx)
 }
 
 // commit is final unless the database says that it undid the transaction: where the connection gets lost nobody knows.
 func (db *DB) commit(ctx context.Context, s *session, tx pgx.Tx) (attempts int, err error) {
-	err = s.note(ctx, tx.Commit(ctx))
-	if err != nil && s.conn.IsClosed() && !errors.Is(err, ErrUnavailable) {
-		err = fmt.Errorf("%w: %w", ErrUnavailable, err)
-	}
+	ctx = context.WithoutCancel(ctx)
+	ending, cancel := context.WithTimeout(ctx, endTimeout)
+	defer cancel()
+	err = s.note(ctx, tx.Commit(ending))
 	return db.attempts(s, false), err
 }
 

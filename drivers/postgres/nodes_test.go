@@ -404,7 +404,7 @@ func TestWatch(t *testing.T) {
 func TestUnavailable(t *testing.T) {
 	url := testservices.Postgres(t)
 	one := options(t, url)
-	one.MaxConns, one.AcquireTimeout = 1, 100*time.Millisecond
+	one.MaxConns, one.AcquireTimeout = 1, 2*time.Second
 	db := open(t, one)
 	many(t, db.Tenant("a").Users(), 1)
 

@@ -75,7 +75,7 @@ func recorded(t *testing.T) (*DB, *recorder) {
 	return db, r
 }
 
-// seed makes one tenant with 2000 of everything, and fresh figures for the planner.
+// seed makes one tenant with 2000 of everything.
 func seed(t *testing.T, db *DB) {
 	err := db.read(t.Context(), func(s *session) error {
 		for _, text := range []string{
@@ -88,7 +88,6 @@ func seed(t *testing.T, db *DB) {
 			`INSERT INTO grants SELECT 'a', 'g' || n, 'auth0|' || n, 'c' || n % 100, n, false, '{}' FROM generate_series(1, 2000) AS n`,
 			`INSERT INTO refresh_tokens SELECT 'a', sha256(n::text::bytea), 'g' || n, 1, n, 0, 0, 0, n, n FROM generate_series(1, 2000) AS n`,
 			`INSERT INTO events SELECT 'a', n::text, n, '{}' FROM generate_series(1, 2000) AS n`,
-			"ANALYZE",
 		} {
 			if _, err := s.on.Exec(t.Context(), text); err != nil {
 				return fmt.Errorf("%s: %w", text, err)
@@ -102,7 +101,7 @@ func seed(t *testing.T, db *DB) {
 }
 
 // byTenantAlone is a step that reads all rows of a table or of a tenant.
-var byTenantAlone = regexp.MustCompile(`Seq Scan on|Index Cond: \(\(?tenant = [^)]*\)?\)$`)
+var byTenantAlone = regexp.MustCompile(`Seq Scan on|user_identities_connection|Index Cond: \(\(?tenant = [^)]*\)?\)$`)
 
 // indexScan is a step that is followed by its condition, or reads all of an index.
 var indexScan = regexp.MustCompile(`Index (Only )?Scan `)
@@ -120,7 +119,7 @@ func plan(ctx context.Context, s *session, text string) (steps []string, err err
 	// For a handful of rows at once PostgreSQL rightly reads a table of 2000 rows from end to end; what counts there is that
 	// an index serves a larger one.
 	scan := "on"
-	if strings.Contains(text, "WITH ") || strings.Contains(text, "unnest(") {
+	if strings.Contains(text, "WITH ") {
 		scan = "off"
 	}
 	for _, before := range []string{"SET enable_seqscan = " + scan, "SET enable_hashjoin = " + scan, "SET enable_mergejoin = " + scan,
@@ -148,6 +147,20 @@ func TestEveryStatementIsDecidedByMoreThanTheTenant(t *testing.T) {
 		t.Fatalf("only %d statements were seen", len(texts))
 	}
 	seed(t, db)
+	checkPlans(t, db, texts, "without figures")
+	analyze(t, db)
+	checkPlans(t, db, texts, "with figures")
+}
+
+// analyze makes the figures that the planner goes by. Until the server does it by itself there are none.
+func analyze(t *testing.T, db *DB) {
+	err := db.read(t.Context(), func(s *session) error { _, err := s.run(t.Context(), "ANALYZE"); return err })
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func checkPlans(t *testing.T, db *DB, texts []string, when string) {
 	for _, text := range texts {
 		if !strings.Contains(text, "$1") || strings.Contains(text, "config") || strings.Contains(text, "key") && !strings.Contains(text, "ephemeral") ||
 			strings.Contains(text, "pg_notify") {
@@ -158,13 +171,13 @@ func TestEveryStatementIsDecidedByMoreThanTheTenant(t *testing.T) {
 			for n, step := range steps {
 				unbounded := indexScan.MatchString(step) && (n+1 == len(steps) || !strings.Contains(steps[n+1], "Index Cond"))
 				if unbounded || byTenantAlone.MatchString(step) {
-					t.Errorf("%s\n  for %s\n%s", step, text, strings.Join(steps, "\n"))
+					t.Errorf("%s: %s\n  for %s\n%s", when, step, text, strings.Join(steps, "\n"))
 				}
 			}
 			return err
 		})
 		if err != nil {
-			t.Errorf("%v for %s", err, text)
+			t.Errorf("%s: %v for %s", when, err, text)
 		}
 	}
 }
@@ -173,6 +186,7 @@ func TestEveryStatementIsDecidedByMoreThanTheTenant(t *testing.T) {
 func TestSearchesUseTheirIndex(t *testing.T) {
 	db, _ := recorded(t)
 	seed(t, db)
+	analyze(t, db)
 	for _, field := range []string{
 		"user_id", "email", "username", "phone_number", "identities.user_id", "app_metadata.plan",
 	} {

@@ -58,8 +58,8 @@ func (g grants) ExchangeRefresh(
 ) error {
 	return g.db.transact(ctx, func(s *session) error {
 		family, err := g.family(ctx, s, hash, []step{{
-			text: `SELECT 1 FROM refresh_tokens AS t JOIN grants AS g ON g.tenant = t.tenant AND g.id = t.grant_id
-				WHERE t.tenant = $1 AND t.hash = $2 FOR UPDATE OF g`,
+			text: `SELECT 1 FROM grants AS g WHERE g.tenant = $1 AND g.id = (SELECT t.grant_id FROM refresh_tokens AS t
+				WHERE t.tenant = $1 AND t.hash = $2) FOR UPDATE OF g`,
 			args: []any{g.key, hash[:]},
 		}})
 		if err != nil {

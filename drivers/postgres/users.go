@@ -18,13 +18,14 @@ type users struct{ *Tenant }
 var _ profilestore.Store = users{}
 
 const (
-	userByID       = "SELECT u.doc FROM users AS u WHERE u.tenant = $1 AND u.id = $2"
-	userByIdentity = `SELECT u.doc FROM user_identities AS i JOIN users AS u ON u.tenant = i.tenant AND u.id = i.user_id
-		WHERE i.tenant = $1 AND i.connection = $2 AND i.subject = $3`
+	userByID = "SELECT u.doc FROM users AS u WHERE u.tenant = $1 AND u.id = $2"
+	// A subselect and not a join: where PostgreSQL has no figures about young tables it may read one end to end for a join.
+	userByIdentity = `SELECT u.doc FROM users AS u WHERE u.tenant = $1 AND u.id = (SELECT i.user_id FROM user_identities AS i
+		WHERE i.tenant = $1 AND i.connection = $2 AND i.subject = $3)`
 	// Login identifiers are stored in lower case.
-	userByLogin = `SELECT u.doc FROM user_logins AS l JOIN users AS u ON u.tenant = l.tenant AND u.id = l.user_id
+	userByLogin = `SELECT u.doc FROM users AS u WHERE u.tenant = $1 AND u.id = (SELECT l.user_id FROM user_logins AS l
 		WHERE l.tenant = $1 AND l.connection = $2 AND l.kind IN ('email', 'phone_number', 'username') AND l.value = $3
-		ORDER BY l.kind LIMIT 1`
+		ORDER BY l.kind LIMIT 1)`
 	// locked is added where the user is read to be changed.
 	locked = " FOR UPDATE OF u"
 )

@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgtype"
 
 	"github.com/latchkey-id/latchkey/profilestore"
 )
@@ -99,14 +100,13 @@ func difference(stored map[indexRow]bool, wanted []wantedRow) (stale []indexRow,
 }
 
 // owners finds who has the rows with these values. It is one statement, so that it shows one state: whoever took an identity
-// took the login identifiers with it.
-const owners = `SELECT 'user_identities', i.connection, i.subject, '', i.user_id FROM user_identities AS i
-		JOIN unnest($2::text[], $3::text[]) AS w (connection, subject) ON i.connection = w.connection AND i.subject = w.subject
-		WHERE i.tenant = $1
-	UNION ALL SELECT 'user_logins', l.connection, l.value, l.kind, l.user_id FROM user_logins AS l
-		JOIN unnest($4::text[], $5::text[], $6::text[]) AS w (connection, value, kind)
-		ON l.connection = w.connection AND l.value = w.value AND l.kind = w.kind
-		WHERE l.tenant = $1`
+// took the login identifiers with it. The subselects are answered from the primary keys, however many rows there are.
+const owners = `SELECT 'user_identities', w.connection, w.value, '', (SELECT i.user_id FROM user_identities AS i
+			WHERE i.tenant = $1 AND i.connection = w.connection AND i.subject = w.value)
+		FROM unnest($2::text[], $3::text[]) AS w (connection, value)
+	UNION ALL SELECT 'user_logins', w.connection, w.value, w.kind, (SELECT l.user_id FROM user_logins AS l
+			WHERE l.tenant = $1 AND l.connection = w.connection AND l.value = w.value AND l.kind = w.kind)
+		FROM unnest($4::text[], $5::text[], $6::text[]) AS w (connection, value, kind)`
 
 // checkOwners makes sure that the rows belong to nobody else.
 func (tx *usersTx) checkOwners(ctx context.Context, id string, rows []wantedRow) error {
@@ -125,9 +125,9 @@ func (tx *usersTx) checkOwners(ctx context.Context, id string, rows []wantedRow)
 	err := tx.session.each(ctx, owners, []any{tx.tenant, identity[0], identity[1], logged[0], logged[1], logged[2]},
 		func(scan pgx.Rows) error {
 			var r indexRow
-			var owner string
+			var owner pgtype.Text
 			err := scan.Scan(&r.table, &r.connection, &r.value, &r.what, &owner)
-			taken[r] = owner != column(id)
+			taken[r] = owner.Valid && owner.String != column(id)
 			return err
 		})
 	if err != nil {

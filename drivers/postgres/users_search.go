@@ -32,11 +32,12 @@ var searchFields = map[string]struct {
 	"created_at":            {"", "u.created_at", false},
 	"updated_at":            {"", "u.updated_at", false},
 	"last_login":            {"", "u.last_login", false},
-	"identities.connection": {identityWhere("connection"), "u.first_connection", true},
+	"identities.connection": {identityWhere("connection || ''"), "u.first_connection", true},
 	"identities.provider":   {identityWhere("provider"), "u.first_provider", true},
 	"identities.user_id":    {identityWhere("subject"), "u.first_subject", true},
 }
 
+// identityWhere compares a column, or the expression that its index is on.
 func identityWhere(name string) string {
 	return "u.id IN (SELECT i.user_id FROM user_identities AS i WHERE i.tenant = ?t AND i." + name + " = ?v)"
 }
@@ -100,7 +101,7 @@ func (us users) where(q profilestore.Query) (*condition, error) {
 	c := &condition{}
 	c.add("u.tenant = ?t", map[string]any{"?t": us.key})
 	if q.Connection != "" {
-		c.add(identityWhere("connection"), map[string]any{"?t": us.key, "?v": column(q.Connection)})
+		c.add(identityWhere("connection || ''"), map[string]any{"?t": us.key, "?v": column(q.Connection)})
 	}
 	for _, term := range q.Terms {
 		if err := us.addTerm(c, term); err != nil {

@@ -10,8 +10,15 @@ import (
 func FuzzColumn(f *testing.F) {
 	long := strings.Repeat("é", longest)
 	for _, seed := range [][2]string{
-		{"a", "b"}, {"\x00", "\x01" + "0"}, {"\x01", "\x01" + "1"}, {"\xff", "\x01ff"}, {"\xff", "\ufffd"}, {long, long + "x"}, {long, column(long)},
-		{long + "\x00", long + "\x010"}, {strings.Repeat("\x00", longest), strings.Repeat("\x010", longest)},
+		{"a", "b"},
+		{"\x00", "\x01" + "0"},
+		{"\x01", "\x01" + "1"},
+		{"\xff", "\x01ff"},
+		{"\xff", "\ufffd"},
+		{long, long + "x"},
+		{long, column(long)},
+		{long + "\x00", long + "\x010"},
+		{strings.Repeat("\x00", longest), strings.Repeat("\x010", longest)},
 	} {
 		f.Add(seed[0], seed[1])
 	}

@@ -206,7 +206,15 @@ func TestDocumentsAreKeptExactly(t *testing.T) {
 // FuzzMetadataSearch stores a value at a path and looks for it there: no key may break the query or hide the value.
 func FuzzMetadataSearch(f *testing.F) {
 	for _, seed := range [][2]string{
-		{"a", "b"}, {"a.b.c", "1"}, {`q"q`, `"`}, {`b\`, `\`}, {`\"`, "'"}, {"$[0]", "*"}, {"..", ""}, {"é\x00", "\x00"}, {"u0041", "<"},
+		{"a", "b"},
+		{"a.b.c", "1"},
+		{`q"q`, `"`},
+		{`b\`, `\`},
+		{`\"`, "'"},
+		{"$[0]", "*"},
+		{"..", ""},
+		{"é\x00", "\x00"},
+		{"u0041", "<"},
 		{"\x01", "\x010"},
 	} {
 		f.Add(seed[0], seed[1])

@@ -122,8 +122,10 @@ func plan(ctx context.Context, s *session, text string) (steps []string, err err
 	if strings.Contains(text, "WITH ") {
 		scan = "off"
 	}
-	for _, before := range []string{"SET enable_seqscan = " + scan, "SET enable_hashjoin = " + scan, "SET enable_mergejoin = " + scan,
-		"SET plan_cache_mode = force_generic_plan", "DEALLOCATE ALL", "PREPARE x AS " + text} {
+	for _, before := range []string{
+		"SET enable_seqscan = " + scan, "SET enable_hashjoin = " + scan, "SET enable_mergejoin = " + scan,
+		"SET plan_cache_mode = force_generic_plan", "DEALLOCATE ALL", "PREPARE x AS " + text,
+	} {
 		if _, err := s.on.Exec(ctx, before, pgx.QueryExecModeExec); err != nil {
 			return nil, err
 		}

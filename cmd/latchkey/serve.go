@@ -89,7 +89,7 @@ type node struct {
 
 // Intervals of background work.
 const (
-	pollEvery  = 5 * time.Second // changes by other processes: tenant, keys
+	pollEvery  = time.Second // changes by other processes: tenant, keys
 	purgeEvery = 10 * time.Second
 	purgeBatch = 500
 	keepEvents = 30 * 24 * time.Hour
@@ -246,6 +246,7 @@ func (n *node) run(ctx context.Context) error {
 	})
 	group.Go(func() error { n.tenant.Run(groupCtx, pollEvery, n.warn("tenant can't be read")); return nil })
 	group.Go(func() error { n.keepKeys(groupCtx); return nil })
+	group.Go(func() error { n.watch(groupCtx); return nil })
 	group.Go(func() error { n.purge(groupCtx); return nil })
 	err := group.Wait()
 	return errors.Join(err, n.close())
@@ -297,6 +298,21 @@ func (n *node) close() error {
 
 func (n *node) warn(text string) func(error) {
 	return func(err error) { n.options.log.Warn(text, "error", err) }
+}
+
+// watch hears of changes by other nodes at once, where the store can tell; asking regularly covers what is missed.
+func (n *node) watch(ctx context.Context) {
+	if n.stores.watch == nil {
+		return
+	}
+	err := n.stores.watch(ctx, func(string) {
+		if err := errors.Join(n.tenant.Refresh(ctx), n.keys.Reload(ctx)); err != nil && ctx.Err() == nil {
+			n.warn("a change by another node can't be read")(err)
+		}
+	})
+	if err != nil && ctx.Err() == nil {
+		n.warn("changes by other nodes are not announced")(err)
+	}
 }
 
 // keepKeys makes the next signing key once the server is up, and sees rotations by other processes.

@@ -10,6 +10,7 @@ import (
 
 	"github.com/latchkey-id/latchkey/audit"
 	"github.com/latchkey-id/latchkey/config"
+	"github.com/latchkey-id/latchkey/drivers/postgres"
 	"github.com/latchkey-id/latchkey/drivers/redis"
 	"github.com/latchkey-id/latchkey/drivers/sqlite"
 	"github.com/latchkey-id/latchkey/internal/seal"
@@ -29,13 +30,15 @@ type stores struct {
 	keys   tokens.KeyStore
 	events audit.Store
 	// ping tells whether all of them can be reached.
-	ping  func(context.Context) error
+	ping func(context.Context) error
+	// watch calls back when another process changed the configuration or the keys; nil where only asking tells.
+	watch func(ctx context.Context, changed func(what string)) error
 	close func() error
 }
 
 // open opens the configured stores, at the newest schema unless that is to be done by hand.
 func open(ctx context.Context, c *config.Config, ring *seal.Ring, now func() time.Time, log *slog.Logger) (*stores, error) {
-	kept, err := openDatabase(ctx, c, ring, now)
+	kept, err := openDatabase(ctx, c, ring, now, log)
 	if err != nil || c.Sessions == "" {
 		return kept, err
 	}
@@ -46,12 +49,28 @@ func open(ctx context.Context, c *config.Config, ring *seal.Ring, now func() tim
 }
 
 // openDatabase opens what keeps everything that lasts, and short-lived state as well until shortIn.
-func openDatabase(ctx context.Context, c *config.Config, ring *seal.Ring, now func() time.Time) (*stores, error) {
-	path, ok := strings.CutPrefix(c.Database.Reveal(), "sqlite:")
-	if !ok {
-		return nil, errors.New("database: this build has the sqlite driver only; use sqlite:PATH")
+func openDatabase(ctx context.Context, c *config.Config, ring *seal.Ring, now func() time.Time, log *slog.Logger) (*stores, error) {
+	if path, ok := strings.CutPrefix(c.Database.Reveal(), "sqlite:"); ok {
+		return openSQLite(ctx, c, path, ring, now)
 	}
-	return openSQLite(ctx, c, path, ring, now)
+	return openPostgres(ctx, c, ring, now, log)
+}
+
+func openPostgres(ctx context.Context, c *config.Config, ring *seal.Ring, now func() time.Time, log *slog.Logger) (*stores, error) {
+	db, err := postgres.Open(ctx, postgres.Options{
+		URL: c.Database.Reveal(), Ring: ring, Now: now, Migrate: c.Migrate == "auto", Logger: log,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("database: %w", err)
+	}
+	if err := checkSchema(ctx, c, db); err != nil {
+		return nil, errors.Join(err, db.Close())
+	}
+	t := db.Tenant(c.Tenant)
+	return &stores{
+		users: t.Users(), short: t.Ephemeral(), grants: t.Grants(), purger: t.Purger(), config: t.Config(), keys: t.Keys(),
+		events: t.Audit(), ping: db.Ping, watch: t.Watch, close: db.Close,
+	}, nil
 }
 
 // shortIn moves short-lived state to the Redis of `sessions`.

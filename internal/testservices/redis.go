@@ -1,6 +1,3 @@
-// Package testservices starts private servers for tests: on loopback, on free ports, in a temporary directory, without
-// persistence, ended with the test. Where a server's program is not installed the test is skipped and says so; under
-// CI=true it fails.
 package testservices
 
 import (

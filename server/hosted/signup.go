@@ -18,7 +18,6 @@ type signupForm struct {
 	email, username string
 	values          map[string]string // of the additional fields
 	errors          map[string]string // by field name; "" for the whole form
-	failedRules     bool
 	strength        *passwords.Description
 }
 

@@ -51,12 +51,12 @@ func TestPromptMaxAgeAndHints(t *testing.T) {
 	} {
 		flow := b.spa.Authorize(c.changes)
 		page := browser.Open(flow.URL)
-		switch {
-		case c.want == "page":
+		switch c.want {
+		case "page":
 			if page.App || page.Status != http.StatusOK || len(page.Forms) != 1 {
 				t.Errorf("%s: %d %s", name, page.Status, page.URL)
 			}
-		case c.want == "code":
+		case "code":
 			if page.Param("code") == "" || page.Param("state") != flow.State {
 				t.Errorf("%s: %s", name, page.URL)
 			}

@@ -92,7 +92,7 @@ func TestForgedIDTokens(t *testing.T) {
 		"a million dots":       func(string) string { return strings.Repeat(".", 1_000_000) },
 		"empty":                func(string) string { return "" },
 		"larger than it may":   func(n string) string { return p.rs256(claims(n, map[string]any{"x": strings.Repeat("x", 200_000)})) },
-		"JSON serialization":   func(n string) string { return `{"payload":"e30","signatures":[]}` },
+		"JSON serialization":   func(string) string { return `{"payload":"e30","signatures":[]}` },
 		"encrypted":            func(string) string { return "eyJhbGciOiJkaXIiLCJlbmMiOiJBMTI4R0NNIn0..AA.AA.AA" },
 		"access token is else": edit("at_hash", "AAAAAAAAAAAAAAAAAAAAAA"),
 	} {

@@ -86,7 +86,7 @@ func (w *world) keyIDs(t *testing.T) []string {
 // verifies checks a token's signature as an app does.
 func (w *world) verifies(t *testing.T, token string) {
 	t.Helper()
-	signed, err := jose.ParseSigned(token, []jose.SignatureAlgorithm{jose.RS256})
+	signed, err := jose.ParseSignedCompact(token, []jose.SignatureAlgorithm{jose.RS256})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -41,7 +41,7 @@ func passwordlessSources(in Input) []source {
 }
 
 // codeReceived marks the address as verified: the code proves it.
-func codeReceived(d *draft, in Input) {
+func codeReceived(d *draft, _ Input) {
 	for address, flag := range map[string]string{"email": "email_verified", "phone_number": "phone_verified"} {
 		if c, there := d.claims[address]; there {
 			c.from = own

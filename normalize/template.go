@@ -10,7 +10,7 @@ import (
 // attributeMap applies options.attribute_map of an OpenID Connect connection (Auth0: Configure PKCE and Claim Mapping for
 // OIDC Connections): bind_all keeps all claims, use_map makes the attributes from templates, basic_profile keeps the
 // standard ones.
-func attributeMap(d *draft, in Input) {
+func attributeMap(d *draft, _ Input) {
 	options, _ := d.conn.Options["attribute_map"].(map[string]any)
 	switch mode := options["mapping_mode"]; mode {
 	case nil, "bind_all":

@@ -88,8 +88,11 @@ func TestOpaqueTokensSurviveANewEncryptionKey(t *testing.T) {
 func TestOpaqueTokensAreNoSignedTokens(t *testing.T) {
 	token := issue(t, newOpaque(t, &clock{at: start}, 1))
 	algs := []jose.SignatureAlgorithm{jose.RS256, jose.PS256, jose.ES256, jose.HS256}
-	if _, err := jose.ParseSigned(token, algs); err == nil {
+	if _, err := jose.ParseSignedCompact(token, algs); err == nil {
 		t.Error("parsed as a signed token")
+	}
+	if _, err := jose.ParseSignedJSON(token, algs); err == nil {
+		t.Error("parsed as a signed token in JSON")
 	}
 	ring, _, _ := newRing(t)
 	if _, err := ring.Verify(token, accept()); !errors.Is(err, tokens.ErrInvalid) {

@@ -54,7 +54,7 @@ func (cmd *devCommand) Run(ctx context.Context, io streams) (err error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return err
 	}
-	c, err := cmd.configure(dir)
+	c, err := cmd.configure(ctx, dir)
 	if err != nil {
 		return err
 	}
@@ -92,7 +92,7 @@ func (cmd *devCommand) Run(ctx context.Context, io streams) (err error) {
 }
 
 // configure fills in what dev mode decides: a database and a key in dir, the built-in simulator, the issuer.
-func (cmd *devCommand) configure(dir string) (*config.Config, error) {
+func (cmd *devCommand) configure(ctx context.Context, dir string) (*config.Config, error) {
 	key, err := devKey(filepath.Join(dir, "encryption.key"))
 	if err != nil {
 		return nil, err
@@ -105,7 +105,7 @@ func (cmd *devCommand) configure(dir string) (*config.Config, error) {
 	if len(c.Keys) == 0 {
 		c.Keys = config.Keys{key}
 	}
-	if err := settleAddress(c, cmd.TLS); err != nil {
+	if err := settleAddress(ctx, c, cmd.TLS); err != nil {
 		return nil, err
 	}
 	if c.Upstream.Simulator == "" {
@@ -129,13 +129,14 @@ func loopback() config.Networks {
 }
 
 // settleAddress picks the port now, where it was left open, and derives the issuer from the address where none is given.
-func settleAddress(c *config.Config, secure bool) error {
+func settleAddress(ctx context.Context, c *config.Config, secure bool) error {
 	host, port, err := net.SplitHostPort(c.Listen)
 	if err != nil {
 		return fmt.Errorf("listen: %w", err)
 	}
 	if port == "0" {
-		probe, err := net.Listen("tcp", c.Listen)
+		var listen net.ListenConfig
+		probe, err := listen.Listen(ctx, "tcp", c.Listen)
 		if err != nil {
 			return fmt.Errorf("listen: %w", err)
 		}

@@ -126,7 +126,8 @@ func newNode(ctx context.Context, c *config.Config, o nodeOptions) (_ *node, err
 	if err != nil {
 		return nil, err
 	}
-	if n.listener, err = net.Listen("tcp", c.Listen); err != nil {
+	var listen net.ListenConfig
+	if n.listener, err = listen.Listen(ctx, "tcp", c.Listen); err != nil {
 		return nil, fmt.Errorf("listen: %w", err)
 	}
 	n.http = &http.Server{

@@ -117,19 +117,18 @@ func (us users) addTerm(c *condition, term profilestore.Term) error {
 	if field.where == "" {
 		return fmt.Errorf("users can't be searched by %q", term.Field)
 	}
-	var value any = term.Value
+	where, value := field.where, any(term.Value)
 	if ignoresCase[term.Field] {
 		value = strings.ToLower(term.Value)
 	}
 	if term.Field == "logins_count" {
-		n, err := strconv.ParseInt(term.Value, 10, 64)
-		if err != nil {
-			c.add("false", nil) // nobody has logged in a number of times that is no number
-			return nil
+		if n, err := strconv.ParseInt(term.Value, 10, 64); err == nil {
+			value = n
+		} else {
+			where = "false" // nobody has logged in a number of times that is no number
 		}
-		value = n
 	}
-	c.add(field.where, map[string]any{"?t": us.name, "?v": value})
+	c.add(where, map[string]any{"?t": us.name, "?v": value})
 	return nil
 }
 

@@ -149,7 +149,9 @@ func load(certPath, keyPath string) (pair, error) {
 		return pair{}, certErr
 	}
 	if certErr != nil || keyErr != nil {
-		return pair{}, fmt.Errorf("%s and its key can't both be read; remove both to have new ones made: %v", certPath, errors.Join(certErr, keyErr))
+		// Told and not wrapped: where one of them is missing, it would be fs.ErrNotExist and the other be written over.
+		reason := errors.Join(certErr, keyErr).Error()
+		return pair{}, fmt.Errorf("%s and its key can't both be read; remove both to have new ones made: %s", certPath, reason)
 	}
 	loaded, err := tls.X509KeyPair(certPEM, keyPEM)
 	if err != nil {

@@ -37,17 +37,17 @@ type payloadError struct {
 	Message     string `json:"message"`
 }
 
-func badRequest(code, description string) error {
+func badRequest(code, description string) *apiError {
 	return &apiError{status: http.StatusBadRequest, body: databaseError{
 		Name: "BadRequestError", Code: code, Description: description, StatusCode: http.StatusBadRequest,
 	}}
 }
 
-func oauthError(status int, code, description string) error {
+func oauthError(status int, code, description string) *apiError {
 	return &apiError{status: status, body: map[string]string{"error": code, "error_description": description}}
 }
 
-func signupRefused(e *connectors.SignUpError) error {
+func signupRefused(e *connectors.SignUpError) *apiError {
 	switch {
 	case e.Shape == connectors.ShapeTerse:
 		return &apiError{status: http.StatusBadRequest, body: map[string]string{"error": e.Message}}
@@ -78,19 +78,19 @@ func asError(r *http.Request, err error) *apiError {
 		if status == 0 {
 			status = http.StatusBadRequest
 		}
-		return oauthError(status, "invalid_request", bad.Message).(*apiError)
+		return oauthError(status, "invalid_request", bad.Message)
 	case errors.As(err, &refused):
-		return signupRefused(refused).(*apiError)
+		return signupRefused(refused)
 	case errors.Is(err, profilestore.ErrEmailTaken), errors.Is(err, profilestore.ErrPhoneTaken):
-		return badRequest("user_exists", "The user already exists.").(*apiError)
+		return badRequest("user_exists", "The user already exists.")
 	case errors.Is(err, connectors.ErrBusy):
-		return oauthError(http.StatusServiceUnavailable, "temporarily_unavailable", "Too many sign-ups at once. Please try again in a moment.").(*apiError)
+		return oauthError(http.StatusServiceUnavailable, "temporarily_unavailable", "Too many sign-ups at once. Please try again in a moment.")
 	case errors.Is(err, outage.Err):
 		web.Log(r).Error("storage is not available", "path", r.URL.Path, "error", err)
-		return oauthError(http.StatusServiceUnavailable, "temporarily_unavailable", "The service is not available right now. Please try again in a moment.").(*apiError)
+		return oauthError(http.StatusServiceUnavailable, "temporarily_unavailable", "The service is not available right now. Please try again in a moment.")
 	}
 	web.Log(r).Error("request failed", "path", r.URL.Path, "error", err)
-	return oauthError(http.StatusInternalServerError, "server_error", "Something went wrong on our side. Please try again.").(*apiError)
+	return oauthError(http.StatusInternalServerError, "server_error", "Something went wrong on our side. Please try again.")
 }
 
 func writeError(w http.ResponseWriter, r *http.Request, err error) {

@@ -100,7 +100,7 @@ func (a authorization) fault(p provider) (code, description string) {
 	case len(q["state"]) > 1 || len(q["redirect_uri"]) > 1 || len(q["client_id"]) > 1:
 		return "invalid_request", "a parameter is given twice"
 	case responseType == "" && p.dialect.formTokens: // GitHub's documentation does not ask for one
-	case responseType != "code" && !(a.idToken && p.issuer != ""):
+	case responseType != "code" && (!a.idToken || p.issuer == ""):
 		return "unsupported_response_type", "response_type must be code"
 	}
 	switch {

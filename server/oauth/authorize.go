@@ -251,9 +251,12 @@ func wellFormedVerifier(v string) bool {
 	if len(v) < 43 || len(v) > 128 {
 		return false
 	}
-	return strings.IndexFunc(v, func(r rune) bool {
-		return !(r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("-._~", r))
-	}) < 0
+	return !strings.ContainsFunc(v, func(r rune) bool { return !unreserved(r) })
+}
+
+// unreserved tells whether the character is of RFC 3986 §2.3's unreserved ones.
+func unreserved(r rune) bool {
+	return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("-._~", r)
 }
 
 // printable shortens what a stranger sent for an error text.

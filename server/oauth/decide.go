@@ -160,7 +160,7 @@ func (s *Surface) resume(w http.ResponseWriter, r *http.Request) error {
 		return errTransaction
 	}
 	if t.Failed != nil {
-		return s.finish(w, r, secret, func(t sessions.Transaction) error {
+		return s.finish(r, secret, func(t sessions.Transaction) error {
 			return s.deliverError(w, r, t.Request, &Error{Code: t.Failed.Code, Description: t.Failed.Description})
 		})
 	}
@@ -185,13 +185,13 @@ func (s *Surface) resume(w http.ResponseWriter, r *http.Request) error {
 		http.Redirect(w, r, hostedPath("/u/consent", secret), http.StatusFound)
 		return nil
 	}
-	return s.finish(w, r, secret, func(t sessions.Transaction) error {
+	return s.finish(r, secret, func(t sessions.Transaction) error {
 		return s.deliverCode(w, r, t.Request, *t.Done)
 	})
 }
 
 // finish takes the transaction, so that it ends in one answer only.
-func (s *Surface) finish(w http.ResponseWriter, r *http.Request, secret string, answer func(sessions.Transaction) error) error {
+func (s *Surface) finish(r *http.Request, secret string, answer func(sessions.Transaction) error) error {
 	t, err := s.Transactions.Take(r.Context(), secret)
 	if errors.Is(err, sessions.ErrTaken) || errors.Is(err, sessions.ErrNotFound) {
 		return errTransaction

@@ -110,7 +110,7 @@ func (s *Surface) oidcLogout(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	if !ours && !(r.Method == http.MethodPost && s.confirmed(r, params)) {
+	if !ours && (r.Method != http.MethodPost || !s.confirmed(r, params)) {
 		return s.askLogout(w, r, q)
 	}
 	if err := s.endSession(w, r, q.clientID); err != nil {

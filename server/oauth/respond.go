@@ -106,7 +106,7 @@ func (s *Surface) errorPage(w http.ResponseWriter, r *http.Request, err error) {
 	e := logged(r, asError(err))
 	kind, restart := views.ErrorRequest, ""
 	switch {
-	case err == errTransaction:
+	case errors.Is(err, errTransaction):
 		// Where the application itself can't be named, the operator's default login route leads on.
 		kind, restart = views.ErrorExpired, s.Tenant.Current().Settings.DefaultRedirectionURI
 	case e == errCallback:

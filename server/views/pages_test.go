@@ -226,7 +226,7 @@ func TestPagesKeepTheRulesOfTheHouse(t *testing.T) {
 			found := tags(t, page)
 			checkStructure(t, found, s.answer)
 			checkLabels(t, found)
-			checkPolicy(t, page, found)
+			checkPolicy(t, found)
 			checkReferences(t, found)
 			checkBalance(t, page)
 			if strings.Contains(page, "ZgotmplZ") {
@@ -287,7 +287,7 @@ func checkLabels(t *testing.T, found []tag) {
 	}
 }
 
-func checkPolicy(t *testing.T, page string, found []tag) {
+func checkPolicy(t *testing.T, found []tag) {
 	t.Helper()
 	for _, tag := range found {
 		for name, value := range tag.attributes {

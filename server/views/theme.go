@@ -1,9 +1,9 @@
 package views
 
 import (
+	"encoding/hex"
 	"fmt"
 	"math"
-	"strconv"
 	"strings"
 )
 
@@ -27,11 +27,11 @@ func parseColour(s string) (rgb, bool) {
 	if len(s) != 7 || s[0] != '#' {
 		return rgb{}, false
 	}
-	n, err := strconv.ParseUint(s[1:], 16, 24)
+	channels, err := hex.DecodeString(s[1:])
 	if err != nil {
 		return rgb{}, false
 	}
-	return rgb{uint8(n >> 16), uint8(n >> 8), uint8(n)}, true
+	return rgb(channels), true
 }
 
 // String writes #rrggbb.

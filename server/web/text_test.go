@@ -37,7 +37,7 @@ func TestJSONTakesCharactersOnly(t *testing.T) {
 func FuzzLoneSurrogates(f *testing.F) {
 	f.Add([]byte(`{"a":"\ud83d\ude00"}`))
 	f.Add([]byte(`\u`))
-	f.Fuzz(func(t *testing.T, raw []byte) {
+	f.Fuzz(func(_ *testing.T, raw []byte) {
 		// Whatever the text, reading it ends within the text.
 		hasLoneSurrogate(raw)
 	})

@@ -39,10 +39,10 @@ func Run(t *testing.T, open Open) {
 	}
 }
 
-func key(n int, id string) tokens.StoredKey {
-	at := time.Date(2026, 3, n, 12, 0, 0, 123456000, time.UTC)
+func key(n byte, id string) tokens.StoredKey {
+	at := time.Date(2026, 3, int(n), 12, 0, 0, 123456000, time.UTC)
 	return tokens.StoredKey{
-		ID: id, Alg: "RS256", Private: []byte{0, byte(n), 0xff}, Certificate: []byte{0xff, 0, byte(n)}, CreatedAt: at,
+		ID: id, Alg: "RS256", Private: []byte{0, n, 0xff}, Certificate: []byte{0xff, 0, n}, CreatedAt: at,
 		ActiveAt: at.Add(time.Hour),
 	}
 }

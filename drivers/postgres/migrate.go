@@ -2,7 +2,6 @@ package postgres
 
 import (
 	"context"
-	"database/sql"
 	"embed"
 	"errors"
 	"fmt"
@@ -80,7 +79,7 @@ func (db *DB) migrations(use func(*goose.Provider) error, options ...goose.Provi
 	if err != nil {
 		return err
 	}
-	var pool *sql.DB = stdlib.OpenDBFromPool(db.pool)
+	pool := stdlib.OpenDBFromPool(db.pool)
 	defer func() { err = errors.Join(err, pool.Close()) }()
 	provider, err := goose.NewProvider(goose.DialectPostgres, pool, files, append(options,
 		goose.WithTableName(migrationsTable), goose.WithDisableGlobalRegistry(true))...)

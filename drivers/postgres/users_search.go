@@ -124,19 +124,18 @@ func (us users) addTerm(c *condition, term profilestore.Term) error {
 	if field.where == "" {
 		return fmt.Errorf("users can't be searched by %q", term.Field)
 	}
-	value := any(column(term.Value))
+	where, value := field.where, any(column(term.Value))
 	if ignoresCase[term.Field] {
 		value = column(strings.ToLower(term.Value))
 	}
 	if term.Field == "logins_count" {
-		n, err := strconv.ParseInt(term.Value, 10, 64)
-		if err != nil {
-			c.add("false", nil) // nobody has logged in a number of times that is no number
-			return nil
+		if n, err := strconv.ParseInt(term.Value, 10, 64); err == nil {
+			value = n
+		} else {
+			where = "false" // nobody has logged in a number of times that is no number
 		}
-		value = n
 	}
-	c.add(field.where, map[string]any{"?t": us.key, "?v": value})
+	c.add(where, map[string]any{"?t": us.key, "?v": value})
 	return nil
 }
 

@@ -97,13 +97,16 @@ func (cmd *devCommand) configure(ctx context.Context, dir string) (*config.Confi
 	if err != nil {
 		return nil, err
 	}
-	flags := map[string]string{"listen": cmd.Listen, "database": "sqlite:" + filepath.Join(dir, "latchkey.db"), "upstream.simulator": cmd.Upstream}
+	flags := map[string]string{"listen": cmd.Listen, "upstream.simulator": cmd.Upstream}
 	c, err := cmd.load(config.Dev, flags)
 	if err != nil {
 		return nil, err
 	}
 	if len(c.Keys) == 0 {
 		c.Keys = config.Keys{key}
+	}
+	if !c.IsSet("database") {
+		c.Database = config.Secret("sqlite:" + filepath.Join(dir, "latchkey.db"))
 	}
 	if err := settleAddress(ctx, c, cmd.TLS); err != nil {
 		return nil, err

@@ -68,6 +68,9 @@ func (g Gate) Grant(ctx context.Context, id string) (Pass, error) {
 	if err != nil {
 		return Pass{}, err
 	}
+	if g.Tenant.Current().Ended(grant.CreatedAt) {
+		return Pass{Grant: grant}, sessions.ErrRevoked
+	}
 	pass, err := g.Person(ctx, grant.UserID, grant.ClientID, grant.Connection)
 	pass.Grant = grant
 	return pass, err

@@ -84,7 +84,7 @@ func (s *Service) Holds(ctx context.Context, secret string, done sessions.Login)
 	if errors.Is(err, sessions.ErrNotFound) {
 		return false, nil
 	}
-	return err == nil && session.ID == done.SessionID, err
+	return err == nil && session.ID == done.SessionID && !s.Tenant.Current().Ended(session.CreatedAt), err
 }
 
 // Defaults of sessions in hours (Auth0: Configure Session Lifetime Settings).

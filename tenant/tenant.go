@@ -1,6 +1,9 @@
 package tenant
 
-import "slices"
+import (
+	"slices"
+	"time"
+)
 
 // Config is everything an administrator configured for one tenant, as one immutable value: readers hold the pointer that
 // [Cache.Current] gave them and see one state throughout a request. Use [Config.Clone] before changing anything.
@@ -36,6 +39,9 @@ type Settings struct {
 	Branding            Branding       `json:"branding" yaml:"-"`
 	// OIDCLogout holds the "rp_logout_end_user_confirmation"-like switches (Auth0: oidc_logout).
 	OIDCLogout map[string]any `json:"oidc_logout,omitempty" yaml:"oidc_logout"`
+	// NotBefore ends what was handed out earlier: grants, refresh tokens, sessions. It is set after a backup was restored,
+	// which brings back what had been revoked since (`latchkey restored`).
+	NotBefore time.Time `json:"not_before,omitzero" yaml:"-"`
 	// Rest keeps settings this version does not act on, so that an export loses nothing.
 	Rest map[string]any `json:"rest,omitempty" yaml:"-"`
 }
@@ -202,6 +208,9 @@ const (
 	StrategyEmail    = "email"
 	StrategySMS      = "sms"
 )
+
+// Ended tells whether what was handed out at this time has ended, whatever the stores say of it.
+func (c *Config) Ended(at time.Time) bool { return at.Before(c.Settings.NotBefore) }
 
 // EnabledFor tells whether people may use the connection to log in to the client.
 func (c *Connection) EnabledFor(clientID string) bool {

@@ -28,14 +28,15 @@ const (
 
 // commands is the command line.
 type commands struct {
-	Serve       serveCommand   `cmd:"" help:"Run the production server."`
-	Dev         devCommand     `cmd:"" help:"Run everything on this machine, with nothing to install: demo tenant, simulated identity providers, inbox, demo app."`
-	Tenant      tenantCommands `cmd:"" help:"Bring a tenant file into the database."`
-	Normalize   normalizeCmd   `cmd:"" help:"Show the profile that a first log-in would store."`
-	Keys        keysCommands   `cmd:"" help:"Signing keys."`
-	Migrate     migrateCommand `cmd:"" help:"Bring the database to the newest schema."`
-	CheckConfig checkCommand   `cmd:"" help:"Check the configuration and say everything that is wrong with it."`
-	Version     versionCommand `cmd:"" help:"Print the version."`
+	Serve       serveCommand    `cmd:"" help:"Run the production server."`
+	Dev         devCommand      `cmd:"" help:"Run everything on this machine, with nothing to install: demo tenant, simulated identity providers, inbox, demo app."`
+	Tenant      tenantCommands  `cmd:"" help:"Bring a tenant file into the database."`
+	Normalize   normalizeCmd    `cmd:"" help:"Show the profile that a first log-in would store."`
+	Keys        keysCommands    `cmd:"" help:"Signing keys."`
+	Restored    restoredCommand `cmd:"" help:"After restoring a backup: end every session, grant and refresh token that was made before."`
+	Migrate     migrateCommand  `cmd:"" help:"Bring the database to the newest schema."`
+	CheckConfig checkCommand    `cmd:"" help:"Check the configuration and say everything that is wrong with it."`
+	Version     versionCommand  `cmd:"" help:"Print the version."`
 }
 
 // configFlags are shared by all commands that need the configuration.

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/latchkey-id/latchkey/config"
+	"github.com/latchkey-id/latchkey/tenant"
 	"github.com/latchkey-id/latchkey/tokens"
 )
 
@@ -75,6 +76,37 @@ func (cmd *migrateCommand) Run(ctx context.Context, io streams) error {
 	}
 	_, err = fmt.Fprintln(io.out, "the database has the newest schema")
 	return errors.Join(err, kept.close())
+}
+
+// restoredCommand is `latchkey restored`.
+type restoredCommand struct{ configFlags }
+
+// Help is shown by --help.
+func (restoredCommand) Help() string {
+	return "Example: latchkey restored --config /etc/latchkey.yml\n\nA restored backup brings back what was revoked after it was made. This ends all of it: people log in again, running servers follow within a second. People who were deleted since are there again and have to be deleted again."
+}
+
+// Run ends what was handed out until now.
+func (cmd *restoredCommand) Run(ctx context.Context, io streams) error {
+	c, err := cmd.load(config.Serve, nil)
+	if err != nil {
+		return err
+	}
+	sealing, err := ring(c)
+	if err != nil {
+		return err
+	}
+	kept, err := open(ctx, c, sealing, time.Now, newLogger(c, io.err))
+	if err != nil {
+		return err
+	}
+	now := time.Now().UTC()
+	_, err = kept.config.Update(ctx, func(t *tenant.Config) error { t.Settings.NotBefore = now; return nil })
+	if err := errors.Join(err, kept.close()); err != nil {
+		return err
+	}
+	_, err = fmt.Fprintln(io.out, "ended: everything handed out before", now.Format(time.RFC3339))
+	return err
 }
 
 // checkCommand is `latchkey check-config`.

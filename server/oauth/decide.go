@@ -74,7 +74,7 @@ func (s *Surface) recognise(r *http.Request, q *request) (*known, error) {
 
 // sessionServes checks what the request demands of a session: its age, its connection, its person.
 func (s *Surface) sessionServes(q *request, session sessions.Session) bool {
-	if q.Connection != "" && q.Connection != session.Connection {
+	if q.Connection != "" && q.Connection != session.Connection || q.config.Ended(session.CreatedAt) {
 		return false
 	}
 	if q.MaxAge != nil && s.Now().Sub(session.AuthTime) > time.Duration(*q.MaxAge)*time.Second {

@@ -24,7 +24,7 @@ func (s *Surface) codeGrant(t *tokenRequest) (*tokenResponse, error) {
 	case err != nil:
 		return nil, err
 	}
-	if code.Request.ClientID != t.client.ID || !redirectAgrees(code.Request, t.params.String("redirect_uri")) {
+	if t.config.Ended(code.IssuedAt) || code.Request.ClientID != t.client.ID || !redirectAgrees(code.Request, t.params.String("redirect_uri")) {
 		return nil, s.codeRefused(t, code, invalidGrant("Invalid authorization code"))
 	}
 	if !verifierMatches(code.Request, t.params.String("code_verifier")) {

@@ -26,10 +26,11 @@ type document[T any] struct {
 
 	mu      sync.Mutex
 	value   T
-	fetched time.Time // of value; zero: never
-	tried   time.Time // last failure
-	renewed time.Time // last renew that was let through
-	err     error     // of the last failure
+	fetched time.Time     // of value; zero: never
+	tried   time.Time     // last failure
+	renewed time.Time     // last renew that was let through
+	renewal chan struct{} // closed when that has ended; nil: there was none
+	err     error         // of the last failure
 }
 
 // get returns the document, at most an hour old unless the provider fails.
@@ -54,19 +55,28 @@ func (d *document[T]) get(ctx context.Context) (T, error) {
 	return latest, err
 }
 
-// renew fetches the document again because something is missing in it. ok is false where that was done less than a minute
-// ago, so that nobody can make us ask a provider at will.
-func (d *document[T]) renew(ctx context.Context) (value T, ok bool, err error) {
+// renew returns the document, fetched again because something was missing in it. That is done once a minute at most, so that
+// nobody can make us ask a provider at will. Everybody who asks meanwhile waits for that fetch and gets what it brought:
+// when a provider changes its keys, all who log in at that moment need the new ones.
+func (d *document[T]) renew(ctx context.Context) (value T, err error) {
 	d.mu.Lock()
-	now := d.now()
-	if !d.renewed.IsZero() && now.Sub(d.renewed) < renewInterval {
-		d.mu.Unlock()
-		return value, false, nil
+	if now := d.now(); d.renewed.IsZero() || now.Sub(d.renewed) >= renewInterval {
+		d.renewed, d.renewal = now, make(chan struct{})
+		go func(done chan struct{}) {
+			defer close(done)
+			_, _ = d.load(context.WithoutCancel(ctx)) // it keeps what it got or why it failed
+		}(d.renewal)
 	}
-	d.renewed = now
+	done := d.renewal
 	d.mu.Unlock()
-	value, err = d.load(ctx)
-	return value, err == nil, err
+	select {
+	case <-ctx.Done():
+		return value, ctx.Err()
+	case <-done:
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.value, d.err
 }
 
 // load waits for the fetch that is running, or starts one. The fetch outlives a caller who gives up.

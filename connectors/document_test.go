@@ -75,3 +75,47 @@ func TestDocumentIsFetchedOnceForAll(t *testing.T) {
 		t.Errorf("%d fetches more", len(started))
 	}
 }
+
+// When a provider changes its keys, everybody who logs in at that moment gets the new ones, by one fetch.
+func TestDocumentIsRenewedOnceForAll(t *testing.T) {
+	clock := &testClock{at: now}
+	fetches, release := 0, make(chan struct{})
+	d := document[int]{now: clock.now, fetch: func(context.Context) (int, error) {
+		fetches++
+		if fetches > 1 {
+			<-release
+		}
+		if fetches == 3 {
+			return 0, errors.New("down")
+		}
+		return fetches, nil
+	}}
+	if v, err := d.get(t.Context()); v != 1 || err != nil {
+		t.Fatalf("got %d, %v", v, err)
+	}
+	impatient, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := d.renew(impatient); !errors.Is(err, context.Canceled) {
+		t.Errorf("who gives up: %v", err)
+	}
+	var wg sync.WaitGroup
+	for range 50 {
+		wg.Go(func() {
+			if v, err := d.renew(t.Context()); v != 2 || err != nil {
+				t.Errorf("renewed to %d, %v", v, err)
+			}
+		})
+	}
+	close(release)
+	wg.Wait()
+	if v, err := d.renew(t.Context()); v != 2 || err != nil || fetches != 2 {
+		t.Errorf("within the minute: %d, %v after %d fetches", v, err, fetches)
+	}
+	clock.advance(renewInterval)
+	if _, err := d.renew(t.Context()); err == nil || fetches != 3 {
+		t.Errorf("a minute later the provider is down: %v after %d fetches", err, fetches)
+	}
+	if v, err := d.get(t.Context()); v != 2 || err != nil {
+		t.Errorf("what there was serves on: %d, %v", v, err)
+	}
+}

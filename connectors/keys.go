@@ -48,13 +48,11 @@ func (k *keySet) VerifySignature(ctx context.Context, token string) ([]byte, err
 	}
 	candidates := matching(keys, header)
 	if len(candidates) == 0 {
-		renewed, ok, err := k.doc.renew(ctx)
+		renewed, err := k.doc.renew(ctx)
 		if err != nil {
 			return nil, fmt.Errorf("signing keys: %w", err)
 		}
-		if ok {
-			candidates = matching(renewed, header)
-		}
+		candidates = matching(renewed, header)
 	}
 	for _, key := range candidates {
 		if payload, err := jws.Verify(key.Key); err == nil {

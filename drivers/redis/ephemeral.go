@@ -128,8 +128,8 @@ type stored struct {
 	taker string // token of the Take that got it; empty: nobody's
 }
 
-// errMalformed is for keys that something else wrote.
-var errMalformed = errors.New("redis: an item is not of the form that this program writes")
+// errMalformed is for keys that something else wrote: there is no item of ours then, and people log in again.
+var errMalformed = fmt.Errorf("%w: redis: an item is not of the form that this program writes", sessions.ErrNotFound)
 
 // decode reads the fields x, t, o, e, v.
 func decode(kind sessions.Kind, key [32]byte, fields []any) (stored, error) {

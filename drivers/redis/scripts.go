@@ -24,9 +24,16 @@ func newScripts() scripts {
 
 const (
 	// enrollScript enters an item in its owner's index and returns the owner's epoch.
-	// KEYS epoch, index. ARGV an epoch for an owner without one or '' to find nothing then, the item's key, its end, milliseconds that the keys must
-	// last, the end of what is to be forgotten.
+	// KEYS epoch, index. ARGV an epoch for an owner without one or '' to find nothing then, the item's key, its end,
+	// milliseconds that the keys must last, the end of what is to be forgotten. What something else put there would lock the
+	// owner out for good, so it goes.
 	enrollScript = `#!lua
+for i, kind in ipairs({'string', 'zset'}) do
+  local there = redis.call('TYPE', KEYS[i]).ok
+  if there ~= kind and there ~= 'none' then
+    redis.call('DEL', KEYS[i])
+  end
+end
 local epoch = redis.call('GET', KEYS[1])
 if not epoch then
   if ARGV[1] == '' then
@@ -91,6 +98,9 @@ return item`
 	// ones end by expiry. KEYS epoch, index.
 	dropScript = `#!lua flags=allow-oom
 redis.call('DEL', KEYS[1])
+if redis.call('TYPE', KEYS[2]).ok ~= 'zset' then
+  redis.call('DEL', KEYS[2])
+end
 return redis.call('ZRANGE', KEYS[2], 0, 9999)`
 
 	// sweepScript deletes an item of the epoch. KEYS item. ARGV epoch.

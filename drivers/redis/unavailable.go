@@ -29,6 +29,8 @@ func classify(err error) error {
 		return err
 	case unavailable(err):
 		return fmt.Errorf("%w: %w", ErrUnavailable, err)
+	case goredis.HasErrorPrefix(err, "WRONGTYPE"):
+		return fmt.Errorf("%w: %w", errMalformed, err)
 	}
 	return fmt.Errorf("redis: %w", err)
 }

@@ -247,10 +247,18 @@ func drain(rows *sql.Rows, err error, scan func(*sql.Rows) error) error {
 	return rows.Err()
 }
 
-// because replaces the driver's "interrupted" by the reason for the interruption.
+// because puts the reason before an error of the driver: the caller's context in place of its "interrupted", or ErrUnavailable.
 func because(ctx context.Context, err error) error {
-	if err != nil && ctx.Err() != nil && !errors.Is(err, ctx.Err()) {
+	switch {
+	case err == nil || errors.Is(err, ErrUnavailable):
+		return err
+	case ctx.Err() != nil:
+		if errors.Is(err, ctx.Err()) {
+			return err
+		}
 		return fmt.Errorf("%w: %w", ctx.Err(), err)
+	case temporary(err):
+		return fmt.Errorf("%w: %w", ErrUnavailable, err)
 	}
 	return err
 }

@@ -13,6 +13,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -31,6 +32,9 @@ type Options struct {
 	TLS      bool
 	// Env are further variables, "NAME=value".
 	Env []string
+	// Wrap is a command that runs the product: the product's own command line is put after it. It must become the product,
+	// as exec does, and not start it.
+	Wrap []string
 }
 
 // Server is a running product. Its methods end the test where they can't do their work.
@@ -141,7 +145,9 @@ func (s *Server) spawn() {
 	if s.options.TLS {
 		args = append(args, "--tls")
 	}
-	s.process = exec.Command(path, args...)
+	line := append(slices.Clone(s.options.Wrap), path)
+	line = append(line, args...)
+	s.process = exec.Command(line[0], line[1:]...)
 	s.process.Env = s.environment()
 	s.process.Stdout, s.process.Stderr = s.logs, s.logs
 	if err := s.process.Start(); err != nil {

@@ -72,8 +72,9 @@ type Observer interface {
 	End(ctx context.Context, o Outcome)
 }
 
-// Outcome is what became of a request, in words that are few enough to count by.
+// Outcome is what became of a request.
 type Outcome struct {
+	ID     string // the request's, as in the log
 	Method string // as it was sent, so anything
 	Route  string // pattern of the route, or "-" where none matched; never the path
 	// Status is what was answered; 0 where the handler gave up (http.ErrAbortHandler) before it answered.
@@ -161,7 +162,7 @@ func (e Edge) finish(w *recorder, r *http.Request, began time.Time) {
 	if w.status == 0 && !aborted {
 		w.status = http.StatusOK // what net/http answers for a handler that wrote nothing
 	}
-	o := Outcome{Method: r.Method, Route: routePattern(r), Status: w.status, Took: e.Now().Sub(began)}
+	o := Outcome{ID: RequestID(r), Method: r.Method, Route: routePattern(r), Status: w.status, Took: e.Now().Sub(began)}
 	e.log(r, o)
 	for _, observer := range slices.Backward(e.Observers) {
 		observer.End(r.Context(), o)

@@ -48,6 +48,7 @@ clients:
 clientGrants:
   - {client_id: m2m, audience: "##LATCHKEY_ISSUER##api/v2/",
      scope: ["read:users", "update:users", "create:users", "read:connections", "update:connections"]}
+  - {client_id: third, audience: "` + audience + `", scope: ["read:things"]}
 databases:
   - {name: db, strategy: auth0, enabled_clients: [spa, third, web], options: {passwordPolicy: low}}
 connections:

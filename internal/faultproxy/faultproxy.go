@@ -12,8 +12,7 @@ import (
 // Proxy stands between clients and one server. It begins as a perfect network.
 type Proxy struct {
 	// Addr is where clients connect to, host:port.
-	Addr string
-
+	Addr    string
 	server  string
 	mu      sync.Mutex
 	changed chan struct{} // closed when the state below changes
@@ -23,7 +22,7 @@ type Proxy struct {
 	pairs   map[*pair]bool
 }
 
-// pair is a client's connection and the one to the server on its behalf, nil before there is one.
+// pair is a client's connection and the one to the server on its behalf.
 type pair struct{ client, server *net.TCPConn }
 
 // New starts a proxy to a server (host:port). It ends with the test, and so do its connections.

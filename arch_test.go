@@ -179,7 +179,7 @@ func skip(dir, name string) error {
 // import what they hold to account, and only tests may import them.
 func isTestPackage(pkg string) bool {
 	return path.Base(pkg) == "storetest" ||
-		within(pkg, []string{"attacks", "crash", "e2e", "internal/blackbox", "internal/testservices", "internal/vectors"})
+		within(pkg, []string{"attacks", "crash", "e2e", "nodes", "internal/blackbox", "internal/faultproxy", "internal/testservices", "internal/vectors"})
 }
 
 // rowOf returns the key of the row a package falls under: its own or the nearest folder's above.

@@ -50,8 +50,8 @@ func (e ephemeral) Get(ctx context.Context, kind sessions.Kind, key [32]byte) (i
 
 // Take is not repeated where the connection was lost: the item may be taken already, and whoever asks again must not get it.
 func (e ephemeral) Take(ctx context.Context, kind sessions.Kind, key [32]byte) (item sessions.Item, err error) {
-	err = e.db.repeat(ctx, func() (int, error) {
-		return e.db.single(ctx, false, func(s *session) error {
+	err = e.db.repeat(ctx, func(limit context.Context) (int, error) {
+		return e.db.single(ctx, limit, false, func(s *session) error {
 			item, err = e.one(ctx, s, kind, key, `UPDATE ephemeral SET taken = true
 				WHERE tenant = $1 AND kind = $2 AND key = $3 AND NOT taken AND expires_at > $4 RETURNING owner, value, expires_at`)
 			if !errors.Is(err, sessions.ErrNotFound) {

@@ -73,8 +73,8 @@ func (b broken) Write(_ context.Context, change func(profilestore.Tx) error) err
 
 type brokenShort struct{ broken }
 
-func (b brokenShort) Put(context.Context, sessions.Item) error    { return b.err }
-func (b brokenShort) Insert(context.Context, sessions.Item) error { return b.err }
+func (b brokenShort) Replace(context.Context, sessions.Item) error { return b.err }
+func (b brokenShort) Insert(context.Context, sessions.Item) error  { return b.err }
 func (b brokenShort) Get(context.Context, sessions.Kind, [32]byte) (sessions.Item, error) {
 	return sessions.Item{}, b.err
 }
@@ -148,7 +148,7 @@ func everyCall(ctx context.Context, calls *observe.Calls, err, inner error) map[
 	_, got["users by_email"] = users.ByEmail(ctx, "a")
 	_, got["users search"] = users.Search(ctx, profilestore.Query{})
 	got["users write"] = users.Write(ctx, func(profilestore.Tx) error { return inner })
-	got["ephemeral put"] = short.Put(ctx, sessions.Item{})
+	got["ephemeral replace"] = short.Replace(ctx, sessions.Item{})
 	got["ephemeral insert"] = short.Insert(ctx, sessions.Item{})
 	_, got["ephemeral get"] = short.Get(ctx, sessions.KindCode, [32]byte{})
 	_, got["ephemeral take"] = short.Take(ctx, sessions.KindCode, [32]byte{})

@@ -9,22 +9,22 @@ import (
 
 // short is a watched sessions.Ephemeral.
 type short struct {
-	store                                       sessions.Ephemeral
-	put, insert, get, take, remove, removeOwned *point
+	store                                           sessions.Ephemeral
+	replace, insert, get, take, remove, removeOwned *point
 }
 
 // Ephemeral returns the store, watched.
 func (c *Calls) Ephemeral(store sessions.Ephemeral) sessions.Ephemeral {
 	at := c.points("ephemeral")
 	return &short{
-		store: store, put: at("put"), insert: at("insert"), get: at("get"), take: at("take"), remove: at("delete"),
+		store: store, replace: at("replace"), insert: at("insert"), get: at("get"), take: at("take"), remove: at("delete"),
 		removeOwned: at("delete_owned"),
 	}
 }
 
-func (s *short) Put(ctx context.Context, item sessions.Item) error {
-	ctx, call := s.put.begin(ctx)
-	return call.end(s.store.Put(ctx, item))
+func (s *short) Replace(ctx context.Context, item sessions.Item) error {
+	ctx, call := s.replace.begin(ctx)
+	return call.end(s.store.Replace(ctx, item))
 }
 
 func (s *short) Insert(ctx context.Context, item sessions.Item) error {

@@ -3,7 +3,7 @@ package attacks_test
 // Class M: many at once, crashes, dependencies that fail. Lines of the class that other packages hold the product to:
 //
 //	165 kill between code and exchange   crash TestAKillCostsNobodyMoreThanANewLogIn
-//	167 kill inside a sign-up            crash TestAKillCostsNobodyMoreThanANewLogIn; inside a PATCH: m_disk_test.go
+//	167 kill inside a sign-up            crash TestAKillCostsNobodyMoreThanANewLogIn; inside a PATCH: TestM167 here
 //	168 Redis down or flushed            nodes
 //	172 no connection to spare           nodes
 //	177 configuration changed elsewhere  nodes

@@ -55,7 +55,7 @@ return epoch`
 	// KEYS item. ARGV owner, epoch, value, end, milliseconds to last, now, the caller's token.
 	insertScript = `#!lua
 local there = redis.call('HMGET', KEYS[1], 'x', 'n', 'o', 'e')
-if there[1] and tonumber(there[1]) > tonumber(ARGV[6]) then
+if (tonumber(there[1]) or 0) > tonumber(ARGV[6]) then
   if there[2] == ARGV[7] then
     return {}
   end
@@ -71,7 +71,7 @@ return {}`
 	// KEYS item. ARGV owner, epoch, value, end, milliseconds to last, now.
 	replaceScript = `#!lua
 local there = redis.call('HMGET', KEYS[1], 'x', 't', 'o', 'e')
-if not there[1] or tonumber(there[1]) <= tonumber(ARGV[6]) or there[2] then
+if (tonumber(there[1]) or 0) <= tonumber(ARGV[6]) or there[2] then
   return 0
 end
 if there[3] ~= ARGV[1] or there[4] ~= ARGV[2] then
@@ -85,7 +85,7 @@ return 1`
 	// KEYS item. ARGV now, the caller's token.
 	takeScript = `#!lua
 local item = redis.call('HMGET', KEYS[1], 'x', 't', 'o', 'e', 'v')
-if not item[1] or tonumber(item[1]) <= tonumber(ARGV[1]) then
+if (tonumber(item[1]) or 0) <= tonumber(ARGV[1]) then
   return false
 end
 if not item[2] then

@@ -466,8 +466,9 @@ func TestWatchingEndsLast(t *testing.T) {
 		calling(provider.URL, arrived, goOn))
 	answered := make(chan int, 1)
 	go func() {
-		status, _ := r.do(r.public(), http.MethodGet, "/dev", "", nil)
-		answered <- status
+		status := 0
+		defer func() { answered <- status }()
+		status, _ = r.do(r.public(), http.MethodGet, "/dev", "", nil)
 	}()
 	<-arrived
 	r.stop()

@@ -25,6 +25,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/latchkey-id/latchkey/config"
+	"github.com/latchkey-id/latchkey/internal/testservices"
 	"github.com/latchkey-id/latchkey/tenant"
 )
 
@@ -108,7 +109,7 @@ func (r *running) do(address, method, path, body string, header http.Header) (in
 	if body != "" {
 		request.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	}
-	response, err := http.DefaultClient.Do(request)
+	response, err := http.DefaultTransport.RoundTrip(request) // follows no redirects
 	if err != nil {
 		r.t.Fatal(err)
 	}
@@ -228,6 +229,37 @@ func TestMetricsHaveTheirOwnListener(t *testing.T) {
 	if quiet.n.watching.listener != nil || quiet.n.watching.http != nil {
 		t.Error("there is a listener for metrics that nobody asked for")
 	}
+}
+
+// A node on PostgreSQL and Redis shows how busy its connections are, and says under which request a store failed.
+func TestFailingStoresAreSeen(t *testing.T) {
+	redis := testservices.RedisServer(t)
+	r := startNode(t, map[string]string{"database": testservices.Postgres(t), "sessions": "redis://" + redis.Addr}, nil)
+	authorize := "/authorize?" + url.Values{
+		"client_id": {"bench"}, "redirect_uri": {"http://127.0.0.1:9500/cb"}, "response_type": {"code"}, "scope": {"openid"},
+	}.Encode()
+	if status, body := r.do(r.public(), http.MethodGet, authorize, "", nil); status != http.StatusFound {
+		t.Fatalf("/authorize: status %d: %s", status, body)
+	}
+	if diff := cmp.Diff([]string{
+		`{pool="postgres",state="idle"}`, `{pool="postgres",state="used"}`, `{pool="redis",state="idle"}`, `{pool="redis",state="used"}`,
+	}, r.scrape("latchkey_pool_connections")); diff != "" {
+		t.Errorf("pools -want +got:\n%s", diff)
+	}
+	redis.Kill()
+	status, _ := r.do(r.public(), http.MethodGet, authorize, "", http.Header{"X-Request-Id": {"proxy-17"}})
+	if status != http.StatusServiceUnavailable {
+		t.Errorf("/authorize without Redis: status %d", status)
+	}
+	if want := `{method="put",outcome="unavailable",store="ephemeral"}`; !slices.Contains(r.scrape("latchkey_store_call_duration_seconds_count"), want) {
+		t.Errorf("%s is not counted", want)
+	}
+	for line := range strings.Lines(r.logs.String()) {
+		if strings.Contains(line, `"msg":"store call failed"`) && strings.Contains(line, `"request_id":"proxy-17"`) && strings.Contains(line, `"store":"ephemeral"`) {
+			return
+		}
+	}
+	t.Errorf("the log doesn't say which request failed:\n%s", r.logs)
 }
 
 // fakeCollector takes traces by OTLP over HTTP.
@@ -434,8 +466,9 @@ func TestWatchingEndsLast(t *testing.T) {
 		calling(provider.URL, arrived, goOn))
 	answered := make(chan int, 1)
 	go func() {
-		status, _ := r.do(r.public(), http.MethodGet, "/dev", "", nil)
-		answered <- status
+		status := 0
+		defer func() { answered <- status }()
+		status, _ = r.do(r.public(), http.MethodGet, "/dev", "", nil)
 	}()
 	<-arrived
 	r.stop()

@@ -73,7 +73,7 @@ return {}`
 	// KEYS item. ARGV now, the caller's token.
 	takeScript = `#!lua
 local item = redis.call('HMGET', KEYS[1], 'x', 't', 'o', 'e', 'v')
-if not item[1] or tonumber(item[1]) <= tonumber(ARGV[1]) then
+if not item[1] or (tonumber(item[1]) or 0) <= tonumber(ARGV[1]) then
   return false
 end
 if not item[2] then

@@ -56,7 +56,8 @@ func DecideRefresh(f Family, policy RefreshPolicy, next [32]byte, now time.Time)
 }
 
 func withinLeeway(f Family, policy RefreshPolicy, now time.Time) bool {
-	recent := now.Sub(f.Token.RetiredAt) < policy.Leeway
+	// A node whose clock is ahead retires tokens in the future: without a leeway that must not become one.
+	recent := policy.Leeway > 0 && now.Sub(f.Token.RetiredAt) < policy.Leeway
 	return recent && f.Current-f.Token.Generation <= 1
 }
 

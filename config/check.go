@@ -34,6 +34,7 @@ func (k *checker) add(key, text, allowed string) {
 
 func (k *checker) all() Problems {
 	k.listeners()
+	k.tracing()
 	k.issuer()
 	k.stores()
 	k.encryption()
@@ -58,6 +59,18 @@ func (k *checker) listeners() {
 	}
 	if m := k.c.Metrics.Listen; m != "" && m == k.c.Listen && !strings.HasSuffix(m, ":0") {
 		k.add("metrics.listen", "is the public address; metrics need one of their own", "")
+	}
+}
+
+// tracing checks an address that may be given with a password by mistake, so it never quotes it.
+func (k *checker) tracing() {
+	e := k.c.Tracing.OTLPEndpoint
+	if e != "" && !isBaseURL(e) {
+		k.add("tracing.otlp_endpoint", "is no absolute http or https URL without user, query and fragment", "http://HOST:4318, https://HOST/PATH")
+	}
+	k.c.Tracing.OTLPEndpoint = strings.TrimRight(e, "/")
+	if e == "" && k.c.IsSet("tracing.sample_ratio") {
+		k.add("tracing.sample_ratio", "has no effect without tracing.otlp_endpoint", "")
 	}
 }
 

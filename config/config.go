@@ -37,8 +37,8 @@ type Config struct {
 	TLS TLS `key:"tls"`
 	// TLS ends in front of this process, at a proxy that people reach over https.
 	BehindTLSProxy bool `key:"behind_tls_proxy" default:"false"`
-	// Networks of the proxies in front (CIDR or single addresses). The client's address is taken from `X-Forwarded-For`
-	// only where one of these sent it.
+	// Networks of the proxies in front (CIDR or single addresses). The client's address is taken from `X-Forwarded-For`,
+	// the request's id from `X-Request-Id` and its trace from `traceparent` only where one of these sent them.
 	TrustedProxies Networks `key:"trusted_proxies"`
 
 	Mail      Mail      `key:"mail"`
@@ -48,6 +48,7 @@ type Config struct {
 	Lifetimes Lifetimes `key:"lifetimes"`
 	Log       Log       `key:"log"`
 	Metrics   Metrics   `key:"metrics"`
+	Tracing   Tracing   `key:"tracing"`
 
 	// `auto`: `serve`, `dev` and `tenant apply` bring the database to the newest schema themselves. `manual`: only
 	// `latchkey migrate` does, and they refuse to start on an older one.
@@ -141,8 +142,19 @@ type Log struct {
 
 // Metrics are figures for Prometheus.
 type Metrics struct {
-	// Address to serve `/metrics` on, apart from the public one. Empty: nowhere.
+	// Address to serve `/metrics` on, apart from the public one, over plain http and to whoever can reach it: the figures
+	// name no person, but keep the port inside your network. Empty: nowhere.
 	Listen string `key:"listen"`
+}
+
+// Tracing is where OpenTelemetry traces go.
+type Tracing struct {
+	// Collector that takes traces by OTLP over HTTP, such as `http://collector:4318`; `/v1/traces` is appended. What it
+	// wants to be authenticated by stands in the variable `OTEL_EXPORTER_OTLP_HEADERS`. Empty: nothing is traced.
+	OTLPEndpoint string `key:"otlp_endpoint"`
+	// Share of requests that are traced. A request that a trusted proxy sent with a `traceparent` is traced where that says
+	// so.
+	SampleRatio float64 `key:"sample_ratio" default:"1" min:"0" max:"1"`
 }
 
 // Avatars are pictures for people who have none.

@@ -104,6 +104,9 @@ func TestEveryKeyCanBeSetInTheFile(t *testing.T) {
 	if c.Upstream.AllowPrivateNetworks.Allows(netip.MustParseAddr("192.168.0.1")) {
 		t.Error("192.168.0.1 is allowed although it is not listed")
 	}
+	if want := (config.Tracing{OTLPEndpoint: "http://collector.internal:4318", SampleRatio: 0.25}); c.Tracing != want {
+		t.Errorf("tracing is %+v, want %+v", c.Tracing, want)
+	}
 	if !c.TrustedProxies.Contains(netip.MustParseAddr("2001:db8::1")) {
 		t.Error("the single address of trusted_proxies is not trusted")
 	}
@@ -165,8 +168,9 @@ func TestEveryKeyHasAVariable(t *testing.T) {
 	c := load(t, config.Sources{Env: []string{
 		"LATCHKEY_TRUSTED_PROXIES=10.0.0.0/8, 192.168.1.1", "LATCHKEY_UPSTREAM_ALLOW_PRIVATE_NETWORKS=true",
 		"LATCHKEY_LIMITS_JSON_DEPTH=20", "LATCHKEY_LIFETIMES_CODE=30s", "LATCHKEY_BEHIND_TLS_PROXY=true",
+		"LATCHKEY_TRACING_OTLP_ENDPOINT=http://collector:4318", "LATCHKEY_TRACING_SAMPLE_RATIO=.5",
 	}})
-	if len(c.TrustedProxies) != 2 || !c.Upstream.AllowPrivateNetworks.All || c.Limits.JSONDepth != 20 || c.Lifetimes.Code != 30*time.Second || !c.BehindTLSProxy {
+	if len(c.TrustedProxies) != 2 || !c.Upstream.AllowPrivateNetworks.All || c.Limits.JSONDepth != 20 || c.Lifetimes.Code != 30*time.Second || !c.BehindTLSProxy || c.Tracing.SampleRatio != 0.5 {
 		t.Errorf("the environment was not taken over: %+v", c)
 	}
 }

@@ -3,6 +3,7 @@ package config
 import (
 	"cmp"
 	"fmt"
+	"math"
 	"reflect"
 	"slices"
 	"strconv"
@@ -15,10 +16,10 @@ type Field struct {
 	Key     string   // full path, such as "log.level"
 	Env     string   // variable that sets it, such as "LATCHKEY_LOG_LEVEL"
 	Path    []string // names of the Go fields that lead to it
-	Type    string   // for people: "text", "secret", "yes or no", "number", "duration", "list of networks"
+	Type    string   // for people: "text", "secret", "yes or no", "number", "fraction", "duration", "list of networks"
 	Default string   // as the environment would give it
 	Allowed []string // closed list of values, or nil
-	// Min and Max are the bounds of numbers and durations, as in the tags.
+	// Min and Max are the bounds of numbers, fractions and durations, as in the tags.
 	Min, Max string
 
 	index []int
@@ -68,6 +69,8 @@ func typeName(t reflect.Type) string {
 		return "yes or no"
 	case int64:
 		return "number"
+	case float64:
+		return "fraction"
 	case time.Duration:
 		return "duration"
 	case Networks:
@@ -111,6 +114,8 @@ func (f Field) parse(current any, text string) (any, *mistake) {
 		return parseBool(text)
 	case int64:
 		return f.parseNumber(text)
+	case float64:
+		return f.parseFraction(text)
 	case time.Duration:
 		return f.parseDuration(text)
 	case Networks:
@@ -159,6 +164,18 @@ func (f Field) parseNumber(text string) (any, *mistake) {
 		return nil, wrong
 	}
 	return n, nil
+}
+
+func (f Field) parseFraction(text string) (any, *mistake) {
+	parse := func(text string) (float64, error) { return strconv.ParseFloat(text, 64) }
+	x, err := parse(text)
+	if err != nil || math.IsNaN(x) {
+		return nil, &mistake{fmt.Sprintf("%q is not a number", text), f.Min + " to " + f.Max}
+	}
+	if wrong := within(f, x, text, parse); wrong != nil {
+		return nil, wrong
+	}
+	return x, nil
 }
 
 func (f Field) parseDuration(text string) (any, *mistake) {

@@ -192,6 +192,14 @@ func (r *fileReader) text(f Field, n ast.Node) (string, *mistake) {
 			return integer(i), nil
 		}
 		return "", &mistake{"must be a whole number and not " + describe(n), f.Min + " to " + f.Max}
+	case "fraction":
+		switch n := n.(type) {
+		case *ast.IntegerNode:
+			return integer(n), nil
+		case *ast.FloatNode:
+			return n.GetToken().Value, nil
+		}
+		return "", &mistake{"must be a number and not " + describe(n), f.Min + " to " + f.Max}
 	case "list of networks":
 		if isList {
 			return joinTexts(list)

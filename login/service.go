@@ -74,7 +74,7 @@ func (s *Service) Session(ctx context.Context, r Result) (secret string, session
 	}
 	secret = ids.Secret()
 	expires = now.Add(min(idle, absolute))
-	return secret, session, session.ExpiresAt, s.Sessions.Put(ctx, secret, session.UserID, session, expires)
+	return secret, session, session.ExpiresAt, s.Sessions.Insert(ctx, secret, session.UserID, session, expires)
 }
 
 // Holds tells whether a browser that shows this session secret is the one in which the log-in was completed. Whoever only

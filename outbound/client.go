@@ -59,6 +59,9 @@ type Options struct {
 	RootCAs *x509.CertPool
 	// Resolver looks up names; nil means the system's.
 	Resolver *net.Resolver
+	// Around puts something around every single request, such as tracing; nil puts nothing. It sees the provider's address,
+	// not the simulator's.
+	Around func(http.RoundTripper) http.RoundTripper
 }
 
 // Client is the HTTP client. It is safe for concurrent use.
@@ -87,7 +90,7 @@ func New(o Options) (*Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	transport := &transport{
+	var sender http.RoundTripper = &transport{
 		next: &http.Transport{
 			DialContext:            dial(o, simulator),
 			TLSClientConfig:        &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: o.RootCAs},
@@ -100,8 +103,11 @@ func New(o Options) (*Client, error) {
 		},
 		simulator: simulator, maxBody: o.MaxBody, userAgent: o.UserAgent,
 	}
+	if o.Around != nil {
+		sender = o.Around(sender)
+	}
 	return &Client{
-		http:      &http.Client{Transport: transport, CheckRedirect: checkRedirect, Timeout: o.Timeout},
+		http:      &http.Client{Transport: sender, CheckRedirect: checkRedirect, Timeout: o.Timeout},
 		maxBody:   o.MaxBody,
 		simulator: simulator,
 	}, nil

@@ -29,25 +29,27 @@ func (b Box[T]) New(ctx context.Context, owner string, value T) (string, error) 
 	var raw [32]byte
 	rand.Read(raw[:])
 	secret := base64.RawURLEncoding.EncodeToString(raw[:])
-	return secret, b.Put(ctx, secret, owner, value, b.now().Add(b.ttl))
+	return secret, b.Insert(ctx, secret, owner, value, b.now().Add(b.ttl))
 }
 
-// Put stores a value under a secret that exists already, over what was there.
-func (b Box[T]) Put(ctx context.Context, secret, owner string, value T, expires time.Time) error {
-	data, err := json.Marshal(value)
+// Insert stores a value under a secret that was made elsewhere, or remembers a name, until it expires. ErrExists where
+// there is one already, a taken one included.
+func (b Box[T]) Insert(ctx context.Context, secret, owner string, value T, expires time.Time) error {
+	item, err := b.item(secret, owner, value, expires)
 	if err != nil {
 		return err
 	}
-	return b.store.Put(ctx, Item{Kind: b.kind, Key: hash(secret), Owner: owner, Value: data, ExpiresAt: expires})
+	return b.store.Insert(ctx, item)
 }
 
-// InsertOnce remembers a name until it expires and returns ErrExists where it is remembered already.
-func (b Box[T]) InsertOnce(ctx context.Context, name string, value T, expires time.Time) error {
-	data, err := json.Marshal(value)
+// Replace stores a value over the one that the secret names. The owner is the one that it was inserted with. ErrNotFound
+// where it has been taken, was deleted or has expired.
+func (b Box[T]) Replace(ctx context.Context, secret, owner string, value T, expires time.Time) error {
+	item, err := b.item(secret, owner, value, expires)
 	if err != nil {
 		return err
 	}
-	return b.store.Insert(ctx, Item{Kind: b.kind, Key: hash(name), Value: data, ExpiresAt: expires})
+	return b.store.Replace(ctx, item)
 }
 
 // Get returns the value, or ErrNotFound.
@@ -82,6 +84,11 @@ func (b Box[T]) Delete(ctx context.Context, secret string) error {
 // DeleteOwned removes all values of the owner.
 func (b Box[T]) DeleteOwned(ctx context.Context, owner string) error {
 	return b.store.DeleteOwned(ctx, b.kind, owner)
+}
+
+func (b Box[T]) item(secret, owner string, value T, expires time.Time) (Item, error) {
+	data, err := json.Marshal(value)
+	return Item{Kind: b.kind, Key: hash(secret), Owner: owner, Value: data, ExpiresAt: expires}, err
 }
 
 func (b Box[T]) decode(item Item) (T, error) {

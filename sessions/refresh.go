@@ -55,8 +55,9 @@ func DecideRefresh(f Family, policy RefreshPolicy, next [32]byte, now time.Time)
 	return Exchange{Next: &successor}, nil
 }
 
+// withinLeeway also sees times before the retirement: two nodes exchange the token at once, and the one that came second had
+// looked at its clock first, or the clocks differ. Without a leeway there is no such mercy.
 func withinLeeway(f Family, policy RefreshPolicy, now time.Time) bool {
-	// A node whose clock is ahead retires tokens in the future: without a leeway that must not become one.
 	recent := policy.Leeway > 0 && now.Sub(f.Token.RetiredAt) < policy.Leeway
 	return recent && f.Current-f.Token.Generation <= 1
 }

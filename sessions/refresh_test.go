@@ -34,7 +34,8 @@ func TestDecideRefresh(t *testing.T) {
 		{"replaced sibling within the leeway", Family{Token: retired(3, time.Second, at), Current: 3}, rotating, at, nil, false, 4},
 		{"two generations back within the leeway", Family{Token: retired(1, time.Second, at), Current: 3}, rotating, at, ErrReuse, true, 0},
 		{"predecessor without leeway", Family{Token: retired(2, 0, at), Current: 3}, RefreshPolicy{Rotating: true}, at, ErrReuse, true, 0},
-		{"predecessor retired by a clock that is ahead, without leeway", Family{Token: retired(2, -time.Minute, at), Current: 3}, RefreshPolicy{Rotating: true}, at, ErrReuse, true, 0},
+		{"retired by a node whose clock is ahead", Family{Token: retired(2, -time.Second, at), Current: 3}, rotating, at, nil, false, 3},
+		{"the same without leeway", Family{Token: retired(2, -time.Second, at), Current: 3}, RefreshPolicy{Rotating: true}, at, ErrReuse, true, 0},
 		{"non-rotating", Family{Token: head, Current: 3}, RefreshPolicy{Idle: time.Minute}, at, nil, false, 0},
 	}
 	for _, tt := range tests {

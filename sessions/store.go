@@ -31,10 +31,11 @@ type Item struct {
 // Ephemeral keeps short-lived items. Expired items don't exist for its callers. Losing all of them costs people a new
 // log-in and nothing else.
 type Ephemeral interface {
-	// Put stores the item, over an older one with its kind and key.
-	Put(ctx context.Context, item Item) error
 	// Insert stores the item only where there is none with its kind and key, taken ones included; ErrExists otherwise.
 	Insert(ctx context.Context, item Item) error
+	// Replace stores value and end of the item over those of the one with its kind, key and owner that is neither taken
+	// nor expired; ErrNotFound otherwise. What was taken or deleted while its user was at work never comes back by it.
+	Replace(ctx context.Context, item Item) error
 	// Get returns an item that is neither taken nor expired, or ErrNotFound.
 	Get(ctx context.Context, kind Kind, key [32]byte) (Item, error)
 	// Take returns the item and makes sure that nobody else can: of any number of concurrent calls exactly one gets it

@@ -24,6 +24,7 @@ import (
 	"github.com/latchkey-id/latchkey/internal/passwords"
 	"github.com/latchkey-id/latchkey/internal/seal"
 	"github.com/latchkey-id/latchkey/login"
+	"github.com/latchkey-id/latchkey/observe"
 	"github.com/latchkey-id/latchkey/outbound"
 	"github.com/latchkey-id/latchkey/server"
 	"github.com/latchkey-id/latchkey/server/authapi"
@@ -82,6 +83,7 @@ type node struct {
 	keys     *tokens.Keyring
 	audit    *audit.Log
 	login    *login.Service
+	watching *watching
 	listener net.Listener
 	http     *http.Server
 	stopping atomic.Bool
@@ -111,6 +113,10 @@ func newNode(ctx context.Context, c *config.Config, o nodeOptions) (_ *node, err
 	if n.stores, err = open(ctx, c, sealing, o.now, o.log); err != nil {
 		return nil, err
 	}
+	if n.watching, err = newWatching(ctx, c, o.log); err != nil {
+		return nil, err
+	}
+	n.watching.stores(n.stores)
 	if n.tenant, err = tenant.NewCache(ctx, n.stores.config); err != nil {
 		return nil, err
 	}
@@ -149,6 +155,7 @@ func (n *node) handler(sealing *seal.Ring) (http.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
+	n.watching.metrics.Passwords(func() observe.Queue { return observe.Queue(hasher.Stats()) })
 	opaque, err := tokens.NewOpaque(sealing, now)
 	if err != nil {
 		return nil, err
@@ -189,6 +196,7 @@ func (n *node) handler(sealing *seal.Ring) (http.Handler, error) {
 	options := server.Options{
 		Edge: web.Edge{
 			Logger: n.options.log, Trusted: c.TrustedProxies, HTTPS: pages.Cookies.Secure, MaxBody: c.Limits.BodyBytes, Now: time.Now,
+			Observers: n.watching.observers(),
 		},
 		Pages: pages, Surfaces: surfaces, Ready: n.ready,
 	}
@@ -205,6 +213,7 @@ func (n *node) outside() (*outbound.Client, error) {
 	return outbound.New(outbound.Options{
 		AllowPrivate: up.AllowPrivateNetworks.Networks, AllowAllPrivate: up.AllowPrivateNetworks.All,
 		Simulator: n.options.simulator, RootCAs: n.options.roots, Timeout: up.Timeout, MaxBody: n.config.Limits.ProfileBytes, UserAgent: "latchkey/" + version(),
+		Around: n.watching.around(),
 	})
 }
 
@@ -249,8 +258,13 @@ func (n *node) run(ctx context.Context) error {
 	group.Go(func() error { n.keepKeys(groupCtx); return nil })
 	group.Go(func() error { n.watch(groupCtx); return nil })
 	group.Go(func() error { n.purge(groupCtx); return nil })
+	// Scrapes are answered until close: a node that finishes its last requests is worth watching.
+	scraping := make(chan struct{})
+	go func() { defer close(scraping); n.watching.serve() }()
 	err := group.Wait()
-	return errors.Join(err, n.close())
+	err = errors.Join(err, n.close())
+	<-scraping
+	return err
 }
 
 func (n *node) serve() error {
@@ -281,15 +295,18 @@ func (n *node) shutdown(stop context.Context) error {
 	return nil
 }
 
+// close ends what newNode made, in the opposite order: no request comes in any more, the last events are stored, the last
+// traces sent, and only then the stores end.
 func (n *node) close() error {
 	var errs []error
 	if n.listener != nil {
-		if err := n.listener.Close(); err != nil && !errors.Is(err, net.ErrClosed) {
-			errs = append(errs, err)
-		}
+		errs = append(errs, closed(n.listener))
 	}
 	if n.audit != nil {
 		n.audit.Close()
+	}
+	if n.watching != nil {
+		errs = append(errs, n.watching.close())
 	}
 	if n.stores != nil {
 		errs = append(errs, n.stores.close())

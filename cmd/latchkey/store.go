@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"strings"
 	"time"
 
@@ -14,6 +15,7 @@ import (
 	"github.com/latchkey-id/latchkey/drivers/redis"
 	"github.com/latchkey-id/latchkey/drivers/sqlite"
 	"github.com/latchkey-id/latchkey/internal/seal"
+	"github.com/latchkey-id/latchkey/observe"
 	"github.com/latchkey-id/latchkey/profilestore"
 	"github.com/latchkey-id/latchkey/sessions"
 	"github.com/latchkey-id/latchkey/tenant"
@@ -34,6 +36,8 @@ type stores struct {
 	// watch calls back when another process changed the configuration or the keys; nil where only asking tells.
 	watch func(ctx context.Context, changed func(what string)) error
 	close func() error
+	// pools tells how busy connections are, by the name of the database.
+	pools map[string]func() observe.Pool
 }
 
 // open opens the configured stores, at the newest schema unless that is to be done by hand.
@@ -70,6 +74,7 @@ func openPostgres(ctx context.Context, c *config.Config, ring *seal.Ring, now fu
 	return &stores{
 		users: t.Users(), short: t.Ephemeral(), grants: t.Grants(), purger: t.Purger(), config: t.Config(), keys: t.Keys(),
 		events: t.Audit(), ping: db.Ping, watch: t.Watch, close: db.Close,
+		pools: map[string]func() observe.Pool{"postgres": func() observe.Pool { return observe.Pool(db.Stats()) }},
 	}, nil
 }
 
@@ -81,6 +86,14 @@ func (s *stores) shortIn(ctx context.Context, c *config.Config, now func() time.
 		return fmt.Errorf("sessions: %w", err)
 	}
 	database := *s
+	s.pools = maps.Clone(database.pools)
+	if s.pools == nil {
+		s.pools = map[string]func() observe.Pool{}
+	}
+	s.pools["redis"] = func() observe.Pool {
+		p := short.Stats()
+		return observe.Pool{Open: p.Open, Used: p.Used, Waits: p.Waits, Waited: p.Waited, Refused: p.Refused}
+	}
 	s.short = short.Tenant(c.Tenant).Ephemeral()
 	s.ping = func(ctx context.Context) error { return errors.Join(database.ping(ctx), short.Ping(ctx)) }
 	s.close = func() error { return errors.Join(short.Close(), database.close()) }

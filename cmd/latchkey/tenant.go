@@ -54,10 +54,11 @@ func (cmd *tenantApply) Run(ctx context.Context, io streams) error {
 	return report(io, file, changes)
 }
 
-// withFreePort keeps a command that only needs the stores from taking the server's port.
+// withFreePort keeps a command that only needs the stores from taking the server's ports and from tracing what nobody asked
+// the server.
 func withFreePort(c *config.Config) *config.Config {
 	copied := *c
-	copied.Listen = "127.0.0.1:0"
+	copied.Listen, copied.Metrics, copied.Tracing = "127.0.0.1:0", config.Metrics{}, config.Tracing{}
 	return &copied
 }
 

@@ -51,7 +51,7 @@ func BenchmarkEphemeral(b *testing.B) {
 	for b.Loop() {
 		n++
 		binary.BigEndian.PutUint64(item.Key[:], n*0x9E3779B97F4A7C15)
-		if err := store.Put(b.Context(), item); err != nil {
+		if err := store.Insert(b.Context(), item); err != nil {
 			b.Fatal(err)
 		}
 		if _, err := store.Take(b.Context(), item.Kind, item.Key); err != nil {

@@ -20,7 +20,7 @@ const (
 	firstPause   = 4 * time.Millisecond
 	longestPause = 250 * time.Millisecond
 	// endTimeout bounds a commit or rollback, which no caller interrupts.
-	endTimeout = 15 * time.Second
+	endTimeout = 5 * time.Second
 )
 
 // querier is what a connection and a transaction have in common.
@@ -35,7 +35,15 @@ type querier interface {
 type session struct {
 	on     querier
 	conn   *pgx.Conn
+	limit  context.Context // of the whole call, see within
 	broken error
+}
+
+// within ends a statement at the latest when its call has taken CallTimeout. That ends the connection, too: what comes back on
+// it is for nobody. Errors are explained by the caller's own context, so that this end is an outage and no cancellation.
+func (s *session) within(ctx context.Context) (context.Context, context.CancelFunc) {
+	deadline, _ := s.limit.Deadline() // repeat has set one
+	return context.WithDeadline(ctx, deadline)
 }
 
 // note remembers and explains an error of the database.
@@ -54,7 +62,9 @@ func (s *session) race(err error) error { return s.note(context.Background(), ra
 
 // run executes a statement and returns how many rows it changed.
 func (s *session) run(ctx context.Context, text string, args ...any) (int64, error) {
-	tag, err := s.on.Exec(ctx, text, args...)
+	within, cancel := s.within(ctx)
+	defer cancel()
+	tag, err := s.on.Exec(within, text, args...)
 	return tag.RowsAffected(), s.note(ctx, err)
 }
 
@@ -70,7 +80,9 @@ func (s *session) one(ctx context.Context, text string, args []any, dest ...any)
 
 // each calls scan for every row of a query.
 func (s *session) each(ctx context.Context, text string, args []any, scan func(pgx.Rows) error) error {
-	rows, err := s.on.Query(ctx, text, args...)
+	within, cancel := s.within(ctx)
+	defer cancel()
+	rows, err := s.on.Query(within, text, args...)
 	if err != nil {
 		return s.note(ctx, err)
 	}
@@ -102,7 +114,9 @@ func (s *session) pipeline(ctx context.Context, steps []step) (err error) {
 	for _, st := range steps {
 		batch.Queue(st.text, st.args...)
 	}
-	results := s.on.SendBatch(ctx, batch)
+	within, cancel := s.within(ctx)
+	defer cancel()
+	results := s.on.SendBatch(within, batch)
 	defer func() {
 		if closing := results.Close(); err == nil {
 			err = s.note(ctx, closing)
@@ -132,16 +146,16 @@ func (s *session) pipeline(ctx context.Context, steps []step) (err error) {
 	return nil
 }
 
-// acquire takes a connection from the pool, which waits AcquireTimeout at most.
-func (db *DB) acquire(ctx context.Context) (*pgxpool.Conn, error) {
-	waiting, cancel := context.WithTimeout(ctx, db.acquireTimeout)
+// acquire takes a connection from the pool, which waits AcquireTimeout at most, and less where the call's limit comes first.
+func (db *DB) acquire(ctx, limit context.Context) (*pgxpool.Conn, error) {
+	waiting, cancel := context.WithTimeout(limit, db.acquireTimeout)
 	defer cancel()
 	conn, err := db.pool.Acquire(waiting)
 	if err == nil {
 		return conn, nil
 	}
 	if ctx.Err() == nil && waiting.Err() != nil {
-		return nil, fmt.Errorf("%w: no connection within %v: %w", ErrUnavailable, db.acquireTimeout, err)
+		return nil, fmt.Errorf("%w: no connection in time: %w", ErrUnavailable, err)
 	}
 	return nil, explain(ctx, err, true)
 }
@@ -149,14 +163,14 @@ func (db *DB) acquire(ctx context.Context) (*pgxpool.Conn, error) {
 // read runs use with a connection, again where that gets lost: use has no other effects than its results, and sets them
 // anew each time.
 func (db *DB) read(ctx context.Context, use func(*session) error) error {
-	return db.repeat(ctx, func() (int, error) { return db.single(ctx, true, use) })
+	return db.repeat(ctx, func(limit context.Context) (int, error) { return db.single(ctx, limit, true, use) })
 }
 
 // alter runs one changing statement, which is its own transaction. again says that it may be run again where the connection
 // was lost and nobody knows whether it was executed.
 func (t *Tenant) alter(ctx context.Context, again bool, text string, args ...any) (n int64, err error) {
-	err = t.db.repeat(ctx, func() (int, error) {
-		return t.db.single(ctx, again, func(s *session) error {
+	err = t.db.repeat(ctx, func(limit context.Context) (int, error) {
+		return t.db.single(ctx, limit, again, func(s *session) error {
 			n, err = s.run(ctx, text, args...)
 			return err
 		})
@@ -165,13 +179,13 @@ func (t *Tenant) alter(ctx context.Context, again bool, text string, args ...any
 }
 
 // single runs use once and returns, for an error, how many attempts that allows in all.
-func (db *DB) single(ctx context.Context, again bool, use func(*session) error) (attempts int, err error) {
-	conn, err := db.acquire(ctx)
+func (db *DB) single(ctx, limit context.Context, again bool, use func(*session) error) (attempts int, err error) {
+	conn, err := db.acquire(ctx, limit)
 	if err != nil {
 		return 0, err
 	}
 	defer conn.Release()
-	s := &session{on: conn, conn: conn.Conn()}
+	s := &session{on: conn, conn: conn.Conn(), limit: limit}
 	err = use(s)
 	return db.attempts(s, again || pgconn.SafeToRetry(err)), err
 }
@@ -179,17 +193,17 @@ func (db *DB) single(ctx context.Context, again bool, use func(*session) error) 
 // transact runs change in a transaction. An error or a panic of change and a context that ends before the commit undo it;
 // the commit itself is not interrupted.
 func (db *DB) transact(ctx context.Context, change func(*session) error) error {
-	return db.repeat(ctx, func() (int, error) { return db.transactOnce(ctx, change) })
+	return db.repeat(ctx, func(limit context.Context) (int, error) { return db.transactOnce(ctx, limit, change) })
 }
 
-func (db *DB) transactOnce(ctx context.Context, change func(*session) error) (attempts int, err error) {
-	conn, err := db.acquire(ctx)
+func (db *DB) transactOnce(ctx, limit context.Context, change func(*session) error) (attempts int, err error) {
+	conn, err := db.acquire(ctx, limit)
 	if err != nil {
 		return 0, err
 	}
 	defer conn.Release()
-	s := &session{on: conn, conn: conn.Conn()}
-	tx, err := conn.BeginTx(ctx, pgx.TxOptions{IsoLevel: pgx.ReadCommitted})
+	s := &session{on: conn, conn: conn.Conn(), limit: limit}
+	tx, err := conn.BeginTx(limit, pgx.TxOptions{IsoLevel: pgx.ReadCommitted})
 	if err != nil {
 		err = s.note(ctx, err)
 		return db.attempts(s, true), err
@@ -249,18 +263,21 @@ func (db *DB) attempts(s *session, lost bool) int {
 	return 0
 }
 
-// repeat runs try until it succeeds, or has been run as often as its error allows, or the context ends.
-func (db *DB) repeat(ctx context.Context, try func() (attempts int, err error)) error {
+// repeat runs try until it succeeds, or has been run as often as its error allows, or the context ends, or all of it has
+// taken CallTimeout, which is the limit that try gets.
+func (db *DB) repeat(ctx context.Context, try func(limit context.Context) (attempts int, err error)) error {
+	limit, cancel := context.WithTimeout(ctx, db.callTimeout)
+	defer cancel()
 	pause := firstPause
 	for attempt := 1; ; attempt++ {
-		attempts, err := try()
-		if err == nil || attempt >= attempts || ctx.Err() != nil {
+		attempts, err := try(limit)
+		if err == nil || attempt >= attempts || limit.Err() != nil {
 			return err
 		}
 		timer := time.NewTimer(rand.N(pause))
 		select {
 		case <-timer.C:
-		case <-ctx.Done():
+		case <-limit.Done():
 			timer.Stop()
 			return explain(ctx, err, false)
 		}

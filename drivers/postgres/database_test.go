@@ -337,12 +337,15 @@ func TestOwnersAreKeptExactly(t *testing.T) {
 	store := open(t, options(t, testservices.Postgres(t))).Tenant("a").Ephemeral()
 	for n, owner := range []string{"", "\xff\x00", strings.Repeat("é", 3000)} {
 		item := sessions.Item{Kind: sessions.KindSession, Key: [32]byte{byte(n)}, Owner: owner, ExpiresAt: time.Now().Add(time.Hour)}
-		if err := store.Put(t.Context(), item); err != nil {
+		if err := store.Insert(t.Context(), item); err != nil {
 			t.Fatal(err)
 		}
 		got, err := store.Get(t.Context(), item.Kind, item.Key)
 		if err != nil || got.Owner != owner {
 			t.Errorf("owner is %q, %v; want %q", got.Owner, err, owner)
+		}
+		if err := store.Replace(t.Context(), item); err != nil {
+			t.Errorf("Replace for %q: %v", owner, err)
 		}
 	}
 }

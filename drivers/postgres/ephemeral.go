@@ -14,26 +14,27 @@ type ephemeral struct{ *Tenant }
 
 var _ sessions.Ephemeral = ephemeral{}
 
-const putItem = `INSERT INTO ephemeral (tenant, kind, key, owner, owner_key, value, expires_at) VALUES ($1, $2, $3, $4, $5, $6, $7)
-	ON CONFLICT (key, kind, tenant) DO UPDATE SET owner = excluded.owner, owner_key = excluded.owner_key, value = excluded.value,
-		expires_at = excluded.expires_at, taken = false`
-
-// row is the arguments of putItem.
-func (e ephemeral) row(item sessions.Item) []any {
-	return []any{
-		e.key, string(item.Kind), item.Key[:], []byte(item.Owner), column(item.Owner), notNil(item.Value), micros(item.ExpiresAt),
+func (e ephemeral) Insert(ctx context.Context, item sessions.Item) error {
+	n, err := e.alter(ctx, false, `INSERT INTO ephemeral (tenant, kind, key, owner, owner_key, value, expires_at)
+		VALUES ($1, $2, $3, $4, $5, $6, $7)
+		ON CONFLICT (key, kind, tenant) DO UPDATE SET owner = excluded.owner, owner_key = excluded.owner_key,
+			value = excluded.value, expires_at = excluded.expires_at, taken = false
+		WHERE ephemeral.expires_at <= $8`,
+		e.key, string(item.Kind), item.Key[:], []byte(item.Owner), column(item.Owner), notNil(item.Value),
+		micros(item.ExpiresAt), micros(e.db.now()))
+	if err == nil && n == 0 {
+		return sessions.ErrExists
 	}
-}
-
-func (e ephemeral) Put(ctx context.Context, item sessions.Item) error {
-	_, err := e.alter(ctx, true, putItem, e.row(item)...)
 	return err
 }
 
-func (e ephemeral) Insert(ctx context.Context, item sessions.Item) error {
-	n, err := e.alter(ctx, false, putItem+" WHERE ephemeral.expires_at <= $8", append(e.row(item), micros(e.db.now()))...)
+// Replace is repeated where the connection was lost: what came in between is looked at again.
+func (e ephemeral) Replace(ctx context.Context, item sessions.Item) error {
+	n, err := e.alter(ctx, true, `UPDATE ephemeral SET value = $5, expires_at = $6
+		WHERE tenant = $1 AND kind = $2 AND key = $3 AND owner = $4 AND NOT taken AND expires_at > $7`,
+		e.key, string(item.Kind), item.Key[:], []byte(item.Owner), notNil(item.Value), micros(item.ExpiresAt), micros(e.db.now()))
 	if err == nil && n == 0 {
-		return sessions.ErrExists
+		return sessions.ErrNotFound
 	}
 	return err
 }
@@ -49,8 +50,8 @@ func (e ephemeral) Get(ctx context.Context, kind sessions.Kind, key [32]byte) (i
 
 // Take is not repeated where the connection was lost: the item may be taken already, and whoever asks again must not get it.
 func (e ephemeral) Take(ctx context.Context, kind sessions.Kind, key [32]byte) (item sessions.Item, err error) {
-	err = e.db.repeat(ctx, func() (int, error) {
-		return e.db.single(ctx, false, func(s *session) error {
+	err = e.db.repeat(ctx, func(limit context.Context) (int, error) {
+		return e.db.single(ctx, limit, false, func(s *session) error {
 			item, err = e.one(ctx, s, kind, key, `UPDATE ephemeral SET taken = true
 				WHERE tenant = $1 AND kind = $2 AND key = $3 AND NOT taken AND expires_at > $4 RETURNING owner, value, expires_at`)
 			if !errors.Is(err, sessions.ErrNotFound) {

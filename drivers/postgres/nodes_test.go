@@ -415,9 +415,9 @@ func TestUnavailable(t *testing.T) {
 		if _, err := readOnly.Users().Get(t.Context(), "auth0|0"); err != nil {
 			t.Errorf("Get: %v", err)
 		}
-		err := readOnly.Ephemeral().Put(t.Context(), sessions.Item{ExpiresAt: time.Now()})
+		err := readOnly.Ephemeral().Insert(t.Context(), sessions.Item{ExpiresAt: time.Now()})
 		if !errors.Is(err, postgres.ErrUnavailable) {
-			t.Errorf("Put: %v", err)
+			t.Errorf("Insert: %v", err)
 		}
 		if err := logIn(t.Context(), readOnly.Users(), "x", "y"); !errors.Is(err, postgres.ErrUnavailable) {
 			t.Errorf("Write: %v", err)

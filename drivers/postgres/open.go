@@ -16,6 +16,7 @@ import (
 const (
 	defaultMaxConns       = 16
 	defaultAcquireTimeout = 5 * time.Second
+	defaultCallTimeout    = 5 * time.Second
 	// idleTimeout ends the transaction of a node that stopped in the middle, so that its locks don't stop the others.
 	idleTimeout = "30s"
 )
@@ -36,6 +37,9 @@ type Options struct {
 	MaxConns int
 	// AcquireTimeout is how long a call waits for a connection before it fails with [ErrUnavailable]; 0: 5 seconds.
 	AcquireTimeout time.Duration
+	// CallTimeout is how long a call may take in all, waiting for a connection, for others' locks and repetitions included,
+	// before it fails with [ErrUnavailable]; 0: 5 seconds. A commit that has begun gets 5 seconds of its own.
+	CallTimeout time.Duration
 	// Logger is told about lost connections that nobody waits for; nil: nobody is.
 	Logger *slog.Logger
 }
@@ -46,6 +50,7 @@ type DB struct {
 	ring           *seal.Ring
 	now            func() time.Time
 	acquireTimeout time.Duration
+	callTimeout    time.Duration
 	log            *slog.Logger
 }
 
@@ -66,7 +71,10 @@ func open(ctx context.Context, o Options, conf *pgxpool.Config) (*DB, error) {
 	if err != nil {
 		return nil, fmt.Errorf("PostgreSQL database: %w", err)
 	}
-	db := &DB{pool: pool, ring: o.Ring, now: o.Now, acquireTimeout: acquireTimeout(o), log: o.Logger}
+	db := &DB{pool: pool, ring: o.Ring, now: o.Now, acquireTimeout: acquireTimeout(o), callTimeout: o.CallTimeout, log: o.Logger}
+	if db.callTimeout <= 0 {
+		db.callTimeout = defaultCallTimeout
+	}
 	if db.log == nil {
 		db.log = slog.New(slog.DiscardHandler)
 	}
@@ -139,12 +147,18 @@ func (db *DB) prepare(ctx context.Context, migrate bool) error {
 	return err
 }
 
-// Ping tells whether the database answers.
+// Ping tells whether the database answers and takes changes.
 func (db *DB) Ping(ctx context.Context) error {
-	return db.read(ctx, func(s *session) error {
-		_, err := s.run(ctx, "SELECT 1")
-		return err
+	var readOnly string
+	err := db.read(ctx, func(s *session) error {
+		return s.one(ctx, "SELECT current_setting('transaction_read_only')", nil, &readOnly)
 	})
+	if err != nil || readOnly == "off" {
+		return err
+	}
+	// The server was demoted. The next connections look for the one that took over.
+	db.pool.Reset()
+	return fmt.Errorf("%w: it is read-only", ErrUnavailable)
 }
 
 // Close waits for what is running and closes all connections.

@@ -20,8 +20,10 @@
 // script could reach them all. So an item with an owner carries the owner's epoch, 128 random bits, and exists for callers
 // only as long as that epoch is the owner's:
 //
-//   - Put and Insert first enroll: in one script they read the epoch, or make one where there is none, and enter the item
-//     in the index. Then they store the item, with that epoch.
+//   - Insert first enrolls: in one script it reads the epoch, or makes one where there is none, and enters the item in the
+//     index. Then it stores the item, with that epoch.
+//   - Replace reads the epoch and enters the new end in the index, and is ErrNotFound where there is no epoch. Then it
+//     changes the item where that still carries the epoch, and never the epoch of the item.
 //   - Get and Take read the item first and the epoch second. Another epoch, or none, is ErrNotFound.
 //   - DeleteOwned deletes the epoch and reads the index in one script. At that moment all items of the owner are gone,
 //     wherever they are; also one that is enrolled but not stored yet, which will be born dead. What follows is cleaning:
@@ -44,8 +46,9 @@
 //
 // A connection may break between a change and its answer, and a question is then sent once more, in a Cluster also to
 // where it is redirected. Take and Insert therefore carry a random token that is stored by whoever comes first: the
-// repetition finds its own token and gets the first answer. Put, Delete and DeleteOwned do the same twice. What still fails
-// is an error, [ErrUnavailable] where another try may help. A Take that ends so may have taken the item: nobody gets it.
+// repetition finds its own token and gets the first answer. Replace, Delete and DeleteOwned do the same twice; a Replace
+// whose repetition finds nothing was followed by a Take or a deletion, and ErrNotFound tells so. What still fails is an
+// error, [ErrUnavailable] where another try may help. A Take that ends so may have taken the item: nobody gets it.
 //
 // # What to ask of the servers
 //

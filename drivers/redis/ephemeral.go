@@ -27,15 +27,6 @@ type ephemeral struct{ *Tenant }
 
 var _ sessions.Ephemeral = ephemeral{}
 
-func (e ephemeral) Put(ctx context.Context, item sessions.Item) error {
-	epoch, err := e.enroll(ctx, item)
-	if err != nil {
-		return err
-	}
-	return classify(e.db.scripts.put.Run(ctx, e.db.client, []string{e.itemKey(item.Kind, item.Key)},
-		item.Owner, epoch, item.Value, item.ExpiresAt.UnixMicro(), e.lasting(item.ExpiresAt)).Err())
-}
-
 func (e ephemeral) Insert(ctx context.Context, item sessions.Item) error {
 	token := randomBytes()
 	for range insertTries {
@@ -67,6 +58,19 @@ func (e ephemeral) Insert(ctx context.Context, item sessions.Item) error {
 		}
 	}
 	return sessions.ErrExists // each time another caller's
+}
+
+func (e ephemeral) Replace(ctx context.Context, item sessions.Item) error {
+	epoch, err := e.renew(ctx, item)
+	if err != nil {
+		return err
+	}
+	replaced, err := e.db.scripts.replace.Run(ctx, e.db.client, []string{e.itemKey(item.Kind, item.Key)},
+		item.Owner, epoch, item.Value, item.ExpiresAt.UnixMicro(), e.lasting(item.ExpiresAt), e.db.now().UnixMicro()).Bool()
+	if err == nil && !replaced {
+		return sessions.ErrNotFound
+	}
+	return classify(err)
 }
 
 func (e ephemeral) Get(ctx context.Context, kind sessions.Kind, key [32]byte) (sessions.Item, error) {

@@ -2,6 +2,7 @@ package redis_test
 
 import (
 	"context"
+	"encoding/binary"
 	"errors"
 	"sync"
 	"sync/atomic"
@@ -57,7 +58,7 @@ func TestOfManyTakersOnSeveralNodesOneWins(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			url := start(t)
 			one, two := open(t, redis.Options{URL: url}), open(t, redis.Options{URL: url, PoolSize: 3})
-			ok(t, one.Tenant("a").Ephemeral().Put(t.Context(), code(1, "auth0|1")))
+			ok(t, one.Tenant("a").Ephemeral().Insert(t.Context(), code(1, "auth0|1")))
 			var won, lost atomic.Int32
 			var wait sync.WaitGroup
 			begin := make(chan struct{})
@@ -108,8 +109,21 @@ func TestALostAnswerLosesNoCode(t *testing.T) {
 	_, err = e.Take(t.Context(), item.Kind, item.Key)
 	is(t, "another Take", err, sessions.ErrTaken)
 
+	replaced := code(2, "")
+	ok(t, e.Insert(t.Context(), replaced))
+	replaced.Value = []byte("new")
+	ok(t, e.Replace(t.Context(), replaced)) // now the server knows this script too
+	through.cutAnswers(1)
+	ok(t, e.Replace(t.Context(), replaced))
+	got, err = e.Get(t.Context(), replaced.Kind, replaced.Key)
+	ok(t, err)
+	if diff := cmp.Diff(replaced, got); diff != "" {
+		t.Errorf("replaced item (-want +got):\n%s", diff)
+	}
+
 	// When no repetition is answered either, the caller hears it, and nobody else can have the code.
-	ok(t, e.Put(t.Context(), item))
+	item = code(3, "")
+	ok(t, e.Insert(t.Context(), item))
 	through.cutAnswers(2)
 	_, err = e.Take(t.Context(), item.Kind, item.Key)
 	is(t, "Take without an answer", err, redis.ErrUnavailable)
@@ -124,7 +138,7 @@ func TestNothingSurvivesDeleteOwnedThatOverlapsIt(t *testing.T) {
 	other := open(t, redis.Options{URL: "redis://" + node.Addr}).Tenant("a").Ephemeral()
 	item := code(1, "auth0|1")
 	ok(t, slow.Insert(t.Context(), item))
-	ok(t, slow.Put(t.Context(), item))
+	ok(t, slow.Replace(t.Context(), item))
 	get := func() error {
 		_, err := slow.Get(t.Context(), item.Kind, item.Key)
 		return err
@@ -140,15 +154,15 @@ func TestNothingSurvivesDeleteOwnedThatOverlapsIt(t *testing.T) {
 		do     func() error
 		want   error
 	}{
-		{"put", false, func() error { return slow.Put(t.Context(), item) }, nil},
 		{"insert", false, func() error { return slow.Insert(t.Context(), item) }, nil},
+		{"replace", true, func() error { return slow.Replace(t.Context(), item) }, sessions.ErrNotFound},
 		{"get", true, get, sessions.ErrNotFound},
 		{"take", true, take, sessions.ErrNotFound},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			ok(t, other.Delete(t.Context(), item.Kind, item.Key))
 			if c.stored {
-				ok(t, other.Put(t.Context(), item))
+				ok(t, other.Insert(t.Context(), item))
 			}
 			reached, goOn := through.holdRequest(2) // its first question is answered, its second waits
 			result := make(chan error, 1)
@@ -203,22 +217,24 @@ func TestAnEvictedEpochLogsOut(t *testing.T) {
 	node := testservices.RedisServer(t)
 	e := open(t, redis.Options{URL: "redis://" + node.Addr}).Tenant("a").Ephemeral()
 	item := code(1, "auth0|1")
-	ok(t, e.Put(t.Context(), item))
+	ok(t, e.Insert(t.Context(), item))
 	behind := node.Client()
 	defer behind.Close()
 	ok(t, behind.Del(t.Context(), keysLike(t, node, "*:epoch")...).Err())
 	_, err := e.Get(t.Context(), item.Kind, item.Key)
 	is(t, "Get", err, sessions.ErrNotFound)
-	ok(t, e.Put(t.Context(), code(2, "auth0|1")))
+	is(t, "Replace", e.Replace(t.Context(), item), sessions.ErrNotFound)
+	ok(t, e.Insert(t.Context(), code(2, "auth0|1")))
+	is(t, "Replace under a new epoch", e.Replace(t.Context(), item), sessions.ErrNotFound)
 	_, err = e.Take(t.Context(), item.Kind, item.Key)
 	is(t, "Take under a new epoch", err, sessions.ErrNotFound)
 }
 
-func TestForeignKeysAreNoItemsAndCanBeReplaced(t *testing.T) {
+func TestForeignKeysAreNoItemsAndCanBeDeleted(t *testing.T) {
 	node := testservices.RedisServer(t)
 	e := open(t, redis.Options{URL: "redis://" + node.Addr}).Tenant("a").Ephemeral()
 	item := code(1, "auth0|1")
-	ok(t, e.Put(t.Context(), item))
+	ok(t, e.Insert(t.Context(), item))
 	behind := node.Client()
 	defer behind.Close()
 	key := keysLike(t, node, "lk:*:code")[0]
@@ -229,7 +245,8 @@ func TestForeignKeysAreNoItemsAndCanBeReplaced(t *testing.T) {
 		"epoch, unowned": func() error { return behind.HSet(t.Context(), key, "o", "").Err() },
 	} {
 		t.Run(name, func(t *testing.T) {
-			ok(t, e.Put(t.Context(), item))
+			ok(t, e.Delete(t.Context(), item.Kind, item.Key))
+			ok(t, e.Insert(t.Context(), item))
 			ok(t, spoil())
 			_, got := e.Get(t.Context(), item.Kind, item.Key)
 			_, taken := e.Take(t.Context(), item.Kind, item.Key)
@@ -238,11 +255,10 @@ func TestForeignKeysAreNoItemsAndCanBeReplaced(t *testing.T) {
 					t.Errorf("error is %v, want that there is no item", err)
 				}
 			}
-			ok(t, e.Put(t.Context(), item))
+			ok(t, e.Delete(t.Context(), item.Kind, item.Key))
+			ok(t, e.Insert(t.Context(), item))
 			_, err := e.Get(t.Context(), item.Kind, item.Key)
 			ok(t, err)
-			ok(t, spoil())
-			ok(t, e.Delete(t.Context(), item.Kind, item.Key))
 		})
 	}
 }
@@ -251,13 +267,13 @@ func TestAFullServerRefusesAndKeeps(t *testing.T) {
 	node := testservices.RedisServer(t, "--maxmemory-policy", "noeviction")
 	e := open(t, redis.Options{URL: "redis://" + node.Addr}).Tenant("a").Ephemeral()
 	owned, unowned := code(1, "auth0|1"), code(2, "")
-	ok(t, e.Put(t.Context(), owned))
-	ok(t, e.Put(t.Context(), unowned))
+	ok(t, e.Insert(t.Context(), owned))
+	ok(t, e.Insert(t.Context(), unowned))
 	behind := node.Client()
 	defer behind.Close()
 	ok(t, behind.ConfigSet(t.Context(), "maxmemory", "1").Err())
 	for _, item := range []sessions.Item{owned, unowned} {
-		is(t, "Put", e.Put(t.Context(), item), redis.ErrUnavailable)
+		is(t, "Replace", e.Replace(t.Context(), item), redis.ErrUnavailable)
 		is(t, "Insert", e.Insert(t.Context(), item), redis.ErrUnavailable)
 		_, err := e.Take(t.Context(), item.Kind, item.Key)
 		is(t, "Take", err, redis.ErrUnavailable)
@@ -270,14 +286,14 @@ func TestAFullServerRefusesAndKeeps(t *testing.T) {
 		t.Errorf("what was deleted still takes memory: %q", left)
 	}
 	ok(t, behind.ConfigSet(t.Context(), "maxmemory", "0").Err())
-	ok(t, e.Put(t.Context(), owned))
+	ok(t, e.Insert(t.Context(), owned))
 }
 
 func TestAServerThatHangsIsUnavailableInTime(t *testing.T) {
 	node := testservices.RedisServer(t)
 	e := open(t, redis.Options{URL: "redis://" + node.Addr, Timeout: 100 * time.Millisecond}).Tenant("a").Ephemeral()
 	item := code(1, "")
-	ok(t, e.Put(t.Context(), item))
+	ok(t, e.Insert(t.Context(), item))
 	behind := node.Client()
 	defer behind.Close()
 	ok(t, behind.Do(t.Context(), "client", "pause", "600000", "all").Err())
@@ -300,10 +316,12 @@ func TestARestartedServerIsUsedAgain(t *testing.T) {
 	defer stop()
 	for n := range byte(8) {
 		wait.Go(func() {
-			for ctx.Err() == nil {
-				err := e.Put(ctx, code(n, "auth0|1"))
+			item := code(n, "auth0|1")
+			for turn := uint64(1); ctx.Err() == nil; turn++ {
+				binary.BigEndian.PutUint64(item.Key[8:], turn)
+				err := e.Insert(ctx, item)
 				if err == nil {
-					_, err = e.Take(ctx, sessions.KindCode, code(n, "").Key)
+					_, err = e.Take(ctx, item.Kind, item.Key)
 				}
 				switch {
 				case err == nil:
@@ -333,17 +351,20 @@ func TestSentinelsChangeMasters(t *testing.T) {
 	url, failover := testservices.RedisSentinel(t)
 	e := open(t, redis.Options{URL: url}).Tenant("a").Ephemeral()
 	taken, kept := code(1, "auth0|1"), code(2, "auth0|1")
-	ok(t, e.Put(t.Context(), taken))
+	ok(t, e.Insert(t.Context(), taken))
 	_, err := e.Take(t.Context(), taken.Kind, taken.Key)
 	ok(t, err)
+	ok(t, e.Insert(t.Context(), kept))
 	for range 20 { // these follow the first to the replica
-		ok(t, e.Put(t.Context(), kept))
+		ok(t, e.Replace(t.Context(), kept))
 	}
 	failover()
+	item := code(3, "auth0|1")
 	eventually(t, "the new master is found", func() bool {
-		err := e.Put(t.Context(), code(3, "auth0|1"))
+		item.Key[1]++ // the old one may have stored it
+		err := e.Insert(t.Context(), item)
 		if err != nil {
-			is(t, "Put", err, redis.ErrUnavailable)
+			is(t, "Insert", err, redis.ErrUnavailable)
 		}
 		return err == nil
 	})
@@ -358,12 +379,12 @@ func TestAClusterNodeThatIsDownTakesOnlyItsPart(t *testing.T) {
 	e := open(t, redis.Options{URL: url}).Tenant("a").Ephemeral()
 	const items = 40
 	for n := range byte(items) {
-		ok(t, e.Put(t.Context(), code(n, "")))
+		ok(t, e.Insert(t.Context(), code(n, "")))
 	}
-	// get returns how many items are there, how many can't be asked for and how many are lost.
-	get := func() (there, unavailable, lost int) {
+	// get returns how many items from the first on are there, how many can't be asked for and how many are lost.
+	get := func(first byte) (there, unavailable, lost int) {
 		for n := range byte(items) {
-			switch _, err := e.Get(t.Context(), sessions.KindCode, code(n, "").Key); {
+			switch _, err := e.Get(t.Context(), sessions.KindCode, code(first+n, "").Key); {
 			case err == nil:
 				there++
 			case errors.Is(err, redis.ErrUnavailable):
@@ -377,23 +398,23 @@ func TestAClusterNodeThatIsDownTakesOnlyItsPart(t *testing.T) {
 		return there, unavailable, lost
 	}
 	nodes[1].Kill()
-	there, unavailable, lost := get()
+	there, unavailable, lost := get(0)
 	if there == 0 || unavailable == 0 || lost > 0 {
 		t.Errorf("with a node down %d are there, %d unavailable, %d lost", there, unavailable, lost)
 	}
 	nodes[1].Start()
 	eventually(t, "the node belongs to the Cluster again", func() bool {
-		_, unavailable, _ := get()
+		_, unavailable, _ := get(0)
 		return unavailable == 0
 	})
-	if again, _, _ := get(); again != there {
+	if again, _, _ := get(0); again != there {
 		t.Errorf("%d are there afterwards, want the %d of the other nodes", again, there)
 	}
 	for n := range byte(items) {
-		ok(t, e.Put(t.Context(), code(n, "auth0|1")))
+		ok(t, e.Insert(t.Context(), code(items+n, "auth0|1")))
 	}
 	ok(t, e.DeleteOwned(t.Context(), sessions.KindCode, "auth0|1"))
-	if _, _, lost := get(); lost != items {
+	if _, _, lost := get(items); lost != items {
 		t.Errorf("of %d items of a person in all parts of the Cluster %d are gone", items, lost)
 	}
 }
@@ -404,7 +425,7 @@ func spread(t *testing.T, e sessions.Ephemeral) []sessions.Item {
 	var items []sessions.Item
 	for n := range byte(60) {
 		item := code(n, "auth0|"+string(rune('a'+n%20)))
-		ok(t, e.Put(t.Context(), item))
+		ok(t, e.Insert(t.Context(), item))
 		items = append(items, item)
 	}
 	return items
@@ -475,7 +496,7 @@ func TestDeleteOwnedRacesWithLogIns(t *testing.T) {
 				item := code(0, owner)
 				n := serial.Add(1)
 				item.Key[1], item.Key[2], item.Key[3] = byte(n), byte(n>>8), byte(n>>16)
-				if err := e.Put(ctx, item); err != nil {
+				if err := e.Insert(ctx, item); err != nil {
 					if ctx.Err() == nil {
 						t.Error(err)
 					}

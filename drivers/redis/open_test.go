@@ -100,16 +100,16 @@ func TestMemoryIsFreed(t *testing.T) {
 	node := testservices.RedisServer(t)
 	now := time.Now()
 	e := open(t, redis.Options{URL: "redis://" + node.Addr, Now: func() time.Time { return now }}).Tenant("a{b}:c").Ephemeral()
-	put := func(n byte) {
+	insert := func(n byte) {
 		t.Helper()
 		item := code(n, "auth0|1")
 		item.ExpiresAt = now.Add(time.Hour)
-		ok(t, e.Put(t.Context(), item))
+		ok(t, e.Insert(t.Context(), item))
 	}
 	behind := node.Client()
 	defer behind.Close()
 	for n := range byte(3) {
-		put(n)
+		insert(n)
 	}
 	ok(t, e.Insert(t.Context(), code(9, "")))
 	keys := keysLike(t, node, "lk:{a%7Bb%7D%3Ac:*")
@@ -134,7 +134,7 @@ func TestMemoryIsFreed(t *testing.T) {
 		return n
 	}
 	now = now.Add(2 * time.Hour)
-	put(4)
+	insert(4)
 	if n := entries(); n != 1 {
 		t.Errorf("the index has %d entries after all but one item ended, want 1", n)
 	}
@@ -151,13 +151,51 @@ func TestMemoryIsFreed(t *testing.T) {
 	}
 }
 
+func TestAReplacedItemIsFoundByItsOwnerUntilItsNewEnd(t *testing.T) {
+	node := testservices.RedisServer(t)
+	now := time.Now()
+	e := open(t, redis.Options{URL: "redis://" + node.Addr, Now: func() time.Time { return now }}).Tenant("a").Ephemeral()
+	item, other := code(1, "auth0|1"), code(2, "auth0|1")
+	ok(t, e.Insert(t.Context(), item))
+	item.ExpiresAt = item.ExpiresAt.Add(2 * time.Hour)
+	ok(t, e.Replace(t.Context(), item))
+	behind := node.Client()
+	defer behind.Close()
+	for _, key := range keysLike(t, node, "lk:*") {
+		ttl, err := behind.PTTL(t.Context(), key).Result()
+		ok(t, err)
+		if ttl < 3*time.Hour || ttl > 3*time.Hour+10*time.Minute {
+			t.Errorf("%s stays for %v", key, ttl)
+		}
+	}
+	now = now.Add(2 * time.Hour)
+	other.ExpiresAt = now.Add(time.Hour)
+	ok(t, e.Insert(t.Context(), other)) // forgets the entries of what ended
+	_, err := e.Get(t.Context(), item.Kind, item.Key)
+	ok(t, err)
+	ok(t, e.DeleteOwned(t.Context(), item.Kind, item.Owner))
+	if left := keysLike(t, node, "*"); len(left) > 0 {
+		t.Errorf("left: %q", left)
+	}
+}
+
+func TestReplaceOfNothingLeavesNothing(t *testing.T) {
+	node := testservices.RedisServer(t)
+	e := open(t, redis.Options{URL: "redis://" + node.Addr}).Tenant("a").Ephemeral()
+	is(t, "Replace", e.Replace(t.Context(), code(1, "auth0|1")), sessions.ErrNotFound)
+	is(t, "Replace", e.Replace(t.Context(), code(1, "")), sessions.ErrNotFound)
+	if left := keysLike(t, node, "*"); len(left) > 0 {
+		t.Errorf("left: %q", left)
+	}
+}
+
 func TestOwnersOfManyItemsAreEmptied(t *testing.T) {
 	node := testservices.RedisServer(t)
 	e := open(t, redis.Options{URL: "redis://" + node.Addr}).Tenant("a").Ephemeral()
 	for n := range 600 { // more than are removed at once
 		item := code(byte(n), "auth0|1")
 		item.Key[1] = byte(n >> 8)
-		ok(t, e.Put(t.Context(), item))
+		ok(t, e.Insert(t.Context(), item))
 	}
 	ok(t, e.DeleteOwned(t.Context(), sessions.KindCode, "auth0|1"))
 	if left := keysLike(t, node, "*"); len(left) > 0 {

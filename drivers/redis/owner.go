@@ -28,11 +28,26 @@ func (t *Tenant) ownerKeys(kind sessions.Kind, owner string) []string {
 
 // enroll announces an item that is about to be stored and returns the epoch to store it with.
 func (e ephemeral) enroll(ctx context.Context, item sessions.Item) (string, error) {
+	return e.announce(ctx, item, randomBytes())
+}
+
+// renew announces that an item is about to end at another time and returns the epoch that it must have been stored with;
+// ErrNotFound where the owner's items were removed.
+func (e ephemeral) renew(ctx context.Context, item sessions.Item) (string, error) {
+	epoch, err := e.announce(ctx, item, nil)
+	if errors.Is(err, goredis.Nil) {
+		return "", sessions.ErrNotFound
+	}
+	return epoch, err
+}
+
+// announce enters the item in its owner's index. An owner without an epoch gets the fresh one.
+func (e ephemeral) announce(ctx context.Context, item sessions.Item, fresh []byte) (string, error) {
 	if item.Owner == "" {
 		return "", nil
 	}
 	epoch, err := e.db.scripts.enroll.Run(ctx, e.db.client, e.ownerKeys(item.Kind, item.Owner),
-		randomBytes(), item.Key[:], item.ExpiresAt.UnixMilli(), e.lasting(item.ExpiresAt),
+		fresh, item.Key[:], item.ExpiresAt.UnixMilli(), e.lasting(item.ExpiresAt),
 		e.db.now().Add(-grace).UnixMilli()).Text()
 	return epoch, classify(err)
 }

@@ -13,19 +13,20 @@ import (
 // is refused, and a DEL opens the door for what follows. Those that free memory run on a full server too.
 //
 // Source: Redis documentation, "Redis Lua API reference", Script flags.
-type scripts struct{ enroll, put, insert, take, drop, sweep *goredis.Script }
+type scripts struct{ enroll, insert, replace, take, drop, sweep *goredis.Script }
 
 func newScripts() scripts {
 	return scripts{
-		enroll: goredis.NewScript(enrollScript), put: goredis.NewScript(putScript), insert: goredis.NewScript(insertScript),
+		enroll: goredis.NewScript(enrollScript), insert: goredis.NewScript(insertScript), replace: goredis.NewScript(replaceScript),
 		take: goredis.NewScript(takeScript), drop: goredis.NewScript(dropScript), sweep: goredis.NewScript(sweepScript),
 	}
 }
 
 const (
 	// enrollScript enters an item in its owner's index and returns the owner's epoch.
-	// KEYS epoch, index. ARGV an epoch for an owner without one, the item's key, its end, milliseconds that the keys must
-	// last, the end of what is to be forgotten. What something else put there would lock the owner out for good, so it goes.
+	// KEYS epoch, index. ARGV an epoch for an owner without one or '' to find nothing then, the item's key, its end,
+	// milliseconds that the keys must last, the end of what is to be forgotten. What something else put there would lock the
+	// owner out for good, so it goes.
 	enrollScript = `#!lua
 for i, kind in ipairs({'string', 'zset'}) do
   local there = redis.call('TYPE', KEYS[i]).ok
@@ -35,6 +36,9 @@ for i, kind in ipairs({'string', 'zset'}) do
 end
 local epoch = redis.call('GET', KEYS[1])
 if not epoch then
+  if ARGV[1] == '' then
+    return false
+  end
   epoch = ARGV[1]
   redis.call('SET', KEYS[1], epoch)
 end
@@ -47,18 +51,11 @@ for _, key in ipairs(KEYS) do
 end
 return epoch`
 
-	// putScript stores an item over what is there. KEYS item. ARGV owner, epoch, value, end, milliseconds to last.
-	putScript = `#!lua
-redis.call('DEL', KEYS[1])
-redis.call('HSET', KEYS[1], 'o', ARGV[1], 'e', ARGV[2], 'v', ARGV[3], 'x', ARGV[4])
-redis.call('PEXPIRE', KEYS[1], ARGV[5])
-return 1`
-
 	// insertScript stores an item where there is none, and otherwise returns owner and epoch of the one there.
-	// KEYS item. ARGV as putScript, then now and the caller's token.
+	// KEYS item. ARGV owner, epoch, value, end, milliseconds to last, now, the caller's token.
 	insertScript = `#!lua
 local there = redis.call('HMGET', KEYS[1], 'x', 'n', 'o', 'e')
-if there[1] and tonumber(there[1]) > tonumber(ARGV[6]) then
+if (tonumber(there[1]) or 0) > tonumber(ARGV[6]) then
   if there[2] == ARGV[7] then
     return {}
   end
@@ -69,11 +66,26 @@ redis.call('HSET', KEYS[1], 'o', ARGV[1], 'e', ARGV[2], 'v', ARGV[3], 'x', ARGV[
 redis.call('PEXPIRE', KEYS[1], ARGV[5])
 return {}`
 
+	// replaceScript gives an item that can still be taken a new value and end, where it is of the owner and epoch, and
+	// tells whether it did. The inserter's token stays: a repeated Insert has not failed because of this.
+	// KEYS item. ARGV owner, epoch, value, end, milliseconds to last, now.
+	replaceScript = `#!lua
+local there = redis.call('HMGET', KEYS[1], 'x', 't', 'o', 'e')
+if (tonumber(there[1]) or 0) <= tonumber(ARGV[6]) or there[2] then
+  return 0
+end
+if there[3] ~= ARGV[1] or there[4] ~= ARGV[2] then
+  return 0
+end
+redis.call('HSET', KEYS[1], 'v', ARGV[3], 'x', ARGV[4])
+redis.call('PEXPIRE', KEYS[1], ARGV[5])
+return 1`
+
 	// takeScript marks an item as taken by the caller, where nobody took it before, and returns it with the taker's token.
 	// KEYS item. ARGV now, the caller's token.
 	takeScript = `#!lua
 local item = redis.call('HMGET', KEYS[1], 'x', 't', 'o', 'e', 'v')
-if not item[1] or (tonumber(item[1]) or 0) <= tonumber(ARGV[1]) then
+if (tonumber(item[1]) or 0) <= tonumber(ARGV[1]) then
   return false
 end
 if not item[2] then

@@ -13,13 +13,6 @@ type ephemeral struct{ *Tenant }
 
 var _ sessions.Ephemeral = ephemeral{}
 
-func (e ephemeral) Put(ctx context.Context, item sessions.Item) error {
-	_, err := e.alter(ctx, `INSERT INTO ephemeral (tenant, kind, key, owner, value, expires_at) VALUES (?, ?, ?, ?, ?, ?)
-		ON CONFLICT DO UPDATE SET owner = excluded.owner, value = excluded.value, expires_at = excluded.expires_at, takes = 0`,
-		e.name, item.Kind, item.Key[:], item.Owner, notNil(item.Value), micros(item.ExpiresAt))
-	return err
-}
-
 func (e ephemeral) Insert(ctx context.Context, item sessions.Item) error {
 	n, err := e.alter(ctx, `INSERT INTO ephemeral (tenant, kind, key, owner, value, expires_at) VALUES (?, ?, ?, ?, ?, ?)
 		ON CONFLICT DO UPDATE SET owner = excluded.owner, value = excluded.value, expires_at = excluded.expires_at, takes = 0
@@ -27,6 +20,16 @@ func (e ephemeral) Insert(ctx context.Context, item sessions.Item) error {
 		e.name, item.Kind, item.Key[:], item.Owner, notNil(item.Value), micros(item.ExpiresAt), micros(e.db.now()))
 	if err == nil && n == 0 {
 		return sessions.ErrExists
+	}
+	return err
+}
+
+func (e ephemeral) Replace(ctx context.Context, item sessions.Item) error {
+	n, err := e.alter(ctx, `UPDATE ephemeral SET value = ?, expires_at = ?
+		WHERE tenant = ? AND kind = ? AND key = ? AND owner = ? AND takes = 0 AND expires_at > ?`,
+		notNil(item.Value), micros(item.ExpiresAt), e.name, item.Kind, item.Key[:], item.Owner, micros(e.db.now()))
+	if err == nil && n == 0 {
+		return sessions.ErrNotFound
 	}
 	return err
 }

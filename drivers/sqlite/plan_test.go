@@ -91,7 +91,8 @@ func useAll(t *testing.T, store *Tenant) {
 		func() error {
 			return store.Users().Write(ctx, func(tx profilestore.Tx) error { return tx.Delete(ctx, "auth0|1") })
 		},
-		func() error { return store.Ephemeral().Put(ctx, item) },
+		func() error { return store.Ephemeral().Insert(ctx, item) },
+		func() error { return store.Ephemeral().Replace(ctx, item) },
 		func() error { _, err := store.Ephemeral().Get(ctx, item.Kind, item.Key); return err },
 		func() error { _, err := store.Ephemeral().Take(ctx, item.Kind, item.Key); return err },
 		func() error { return store.Ephemeral().DeleteOwned(ctx, item.Kind, item.Owner) },

@@ -30,6 +30,11 @@ type Options struct {
 	// Upstream stands in for all identity providers; "" are the product's own simulated ones.
 	Upstream string
 	TLS      bool
+	// Config is the YAML text of a configuration file: it makes the process `latchkey serve` instead of `latchkey dev`, which
+	// takes neither Tenant nor Upstream nor TLS.
+	Config string
+	// Issuer is the public address where it isn't the process's own, such as that of a load balancer, with a trailing slash.
+	Issuer string
 	// Env are further variables, "NAME=value".
 	Env []string
 	// Wrap is a command that runs the product: the product's own command line is put after it. It must become the product,
@@ -74,12 +79,14 @@ func (o *output) String() string {
 }
 
 const (
+	configFile   = "latchkey.yml"
 	startTimeout = time.Minute
 	stopTimeout  = 30 * time.Second
 	pollInterval = 10 * time.Millisecond
 )
 
-// Start runs `latchkey dev` on a free port of this machine and returns once it is ready. The process ends with the test.
+// Start runs `latchkey dev`, or `latchkey serve` where there is a configuration, on a free port of this machine and returns
+// once it is ready. The process ends with the test.
 func Start(t testing.TB, o Options) *Server {
 	t.Helper()
 	if o.Dir == "" {
@@ -92,8 +99,24 @@ func Start(t testing.TB, o Options) *Server {
 	}
 	s.BaseURL = scheme + "://" + s.address
 	s.Issuer = s.BaseURL + "/"
+	if o.Issuer != "" {
+		s.Issuer = o.Issuer
+	}
 	t.Cleanup(s.end)
 	s.launch()
+	return s
+}
+
+// At stands for a product that is reached at an address, such as nodes behind a load balancer: there is no process to end
+// or to start, but apps and browsers can be sent there.
+func At(t testing.TB, baseURL string) *Server {
+	t.Helper()
+	s := &Server{BaseURL: baseURL, Issuer: baseURL + "/", t: t, address: strings.TrimPrefix(baseURL, "http://"), logs: &output{}}
+	client, err := s.newClient()
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.client = client
 	return s
 }
 
@@ -136,6 +159,9 @@ func (s *Server) spawn() {
 		s.t.Fatal(err)
 	}
 	args := []string{"dev", "--listen", s.address, "--data", s.Dir}
+	if s.options.Config != "" {
+		args = []string{"serve", "--listen", s.address, "--config", s.WriteFile(configFile, s.options.Config)}
+	}
 	if s.options.Tenant != "" {
 		args = append(args, "--tenant", s.WriteFile("tenant.yaml", s.options.Tenant))
 	}
@@ -361,14 +387,20 @@ func (s *Server) Try(args ...string) (string, error) {
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	key, err := os.ReadFile(filepath.Join(s.Dir, "encryption.key"))
-	if err != nil {
-		s.t.Fatal(err)
+	env := s.environment()
+	if s.options.Config != "" {
+		args = append(args, "--config", filepath.Join(s.Dir, configFile))
+	} else {
+		key, err := os.ReadFile(filepath.Join(s.Dir, "encryption.key"))
+		if err != nil {
+			s.t.Fatal(err)
+		}
+		env = append(env, "LATCHKEY_DATABASE=sqlite:"+filepath.Join(s.Dir, "latchkey.db"), "LATCHKEY_ENCRYPTION_KEY="+string(key))
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), startTimeout)
 	defer cancel()
 	process := exec.CommandContext(ctx, path, args...)
-	process.Env = append(s.environment(), "LATCHKEY_DATABASE=sqlite:"+filepath.Join(s.Dir, "latchkey.db"), "LATCHKEY_ENCRYPTION_KEY="+string(key))
+	process.Env = env
 	text, err := process.CombinedOutput()
 	return string(text), err
 }

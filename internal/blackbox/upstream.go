@@ -21,10 +21,15 @@ import (
 // Upstream stands in for identity providers: https://HOST/PATH is served at URL/HOST/PATH. Every host is an OpenID
 // provider with the same keys. A person who logs in is named by the app's login_hint, which the product passes on; what is
 // said about them is their Person.
+//
+// A product without a simulator reaches the provider itself: where Plain is set the provider says that its addresses are
+// URL/HOST/PATH, which an issuer of a connection may be, too.
 type Upstream struct {
 	URL string
 	Key *rsa.PrivateKey
 	Kid string
+	// Plain is set before anything asks.
+	Plain bool
 	// Now is the provider's clock; Server.Now keeps it in step with a server whose clock was advanced.
 	Now func() time.Time
 
@@ -131,9 +136,17 @@ func (u *Upstream) serve(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
+// Origin is what a host calls itself: its issuer.
+func (u *Upstream) Origin(host string) string {
+	if u.Plain {
+		return u.URL + "/" + host
+	}
+	return "https://" + host
+}
+
 // Discovery is a host's discovery document.
 func (u *Upstream) Discovery(host string) map[string]any {
-	at := "https://" + host
+	at := u.Origin(host)
 	return map[string]any{
 		"issuer": at, "authorization_endpoint": at + "/authorize", "token_endpoint": at + "/token",
 		"userinfo_endpoint": at + "/userinfo", "jwks_uri": at + "/jwks", "response_types_supported": []string{"code"},
@@ -200,7 +213,7 @@ func (u *Upstream) token(w http.ResponseWriter, r *http.Request) {
 
 func (u *Upstream) claims(v visit) map[string]any {
 	now := u.Now().Unix()
-	claims := map[string]any{"iss": "https://" + v.host, "aud": v.clientID, "iat": now, "exp": now + 600}
+	claims := map[string]any{"iss": u.Origin(v.host), "aud": v.clientID, "iat": now, "exp": now + 600}
 	if v.nonce != "" {
 		claims["nonce"] = v.nonce
 	}

@@ -56,6 +56,7 @@ type Hasher struct {
 	slots   chan struct{}
 	queue   int64
 	waiting atomic.Int64
+	refused atomic.Int64
 	dummy   phc
 }
 
@@ -136,6 +137,20 @@ func (h *Hasher) Dummy(ctx context.Context, password string) error {
 	return nil
 }
 
+// Stats are how busy a Hasher is.
+type Stats struct {
+	Running, Slots int   // passwords in work, and how many can be
+	Waiting, Queue int   // passwords that wait, and how many may
+	Refused        int64 // passwords that were turned away since the start
+}
+
+// Stats returns the present figures.
+func (h *Hasher) Stats() Stats {
+	return Stats{
+		Running: len(h.slots), Slots: cap(h.slots), Waiting: int(h.waiting.Load()), Queue: int(h.queue), Refused: h.refused.Load(),
+	}
+}
+
 // enter waits for a slot as long as ctx allows.
 func (h *Hasher) enter(ctx context.Context) (leave func(), err error) {
 	leave = func() { <-h.slots }
@@ -146,6 +161,7 @@ func (h *Hasher) enter(ctx context.Context) (leave func(), err error) {
 	}
 	if h.waiting.Add(1) > h.queue {
 		h.waiting.Add(-1)
+		h.refused.Add(1)
 		return nil, ErrBusy
 	}
 	defer h.waiting.Add(-1)
@@ -153,6 +169,7 @@ func (h *Hasher) enter(ctx context.Context) (leave func(), err error) {
 	case h.slots <- struct{}{}:
 		return leave, nil
 	case <-ctx.Done():
+		h.refused.Add(1)
 		return nil, fmt.Errorf("%w: %w", ErrBusy, ctx.Err())
 	}
 }

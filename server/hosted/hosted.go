@@ -116,9 +116,13 @@ func (s *Surface) submitted(r *http.Request, purpose string) (*flow, web.Params,
 	return f, params, nil
 }
 
-// save writes the transaction back; its end does not move.
+// save writes the transaction back; its end does not move. One that was used since it was loaded stays used.
 func (s *Surface) save(r *http.Request, f *flow) error {
-	return s.Transactions.Put(r.Context(), f.secret, "", f.Transaction, f.StartedAt.Add(s.TransactionTTL))
+	err := s.Transactions.Replace(r.Context(), f.secret, "", f.Transaction, f.StartedAt.Add(s.TransactionTTL))
+	if errors.Is(err, sessions.ErrNotFound) {
+		return errExpired
+	}
+	return err
 }
 
 // proceed hands over to server/oauth.

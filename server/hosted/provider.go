@@ -46,7 +46,7 @@ func (s *Surface) visit(w http.ResponseWriter, r *http.Request, f *flow, conn *t
 	if err != nil {
 		return s.providerFailed(w, r, f, conn, err)
 	}
-	err = s.Upstreams.Put(r.Context(), state, "", sessions.Upstream{
+	err = s.Upstreams.Insert(r.Context(), state, "", sessions.Upstream{
 		Transaction: f.secret, Browser: f.Transaction.Browser, Connection: conn.ID, RedirectURI: redirectURI,
 		Nonce: pending.Nonce, Verifier: pending.Verifier, FormPost: pending.FormPost,
 	}, f.StartedAt.Add(s.TransactionTTL))

@@ -33,10 +33,7 @@ func (s *Surface) authorize(w http.ResponseWriter, r *http.Request) error {
 	if known != nil {
 		return s.continueKnown(w, r, q, *known)
 	}
-	if q.Prompts("none") {
-		return s.silentFailure(w, r, q, &Error{Code: "login_required", Description: "Login required"})
-	}
-	return s.beginTransaction(w, r, q, nil)
+	return s.continueUnknown(w, r, q)
 }
 
 // known is a person with a usable SSO session.
@@ -87,6 +84,14 @@ func (s *Surface) sessionServes(q *request, session sessions.Session) bool {
 	return err == nil && claims["sub"] == session.UserID
 }
 
+// continueUnknown asks the person to log in, or tells an app that wants no page that they would have to.
+func (s *Surface) continueUnknown(w http.ResponseWriter, r *http.Request, q *request) error {
+	if q.Prompts("none") {
+		return s.silentFailure(w, r, q, &Error{Code: "login_required", Description: "Login required"})
+	}
+	return s.beginTransaction(w, r, q, nil)
+}
+
 // continueKnown finishes a request for somebody who is logged in already.
 func (s *Surface) continueKnown(w http.ResponseWriter, r *http.Request, q *request, k known) error {
 	done := sessions.Login{UserID: k.user.ID, Connection: k.session.Connection, SessionID: k.session.ID, AuthTime: k.session.AuthTime}
@@ -96,7 +101,11 @@ func (s *Surface) continueKnown(w http.ResponseWriter, r *http.Request, q *reque
 		}
 		return s.beginTransaction(w, r, q, &done)
 	}
-	if err := s.touch(r.Context(), k, q.ClientID); err != nil {
+	err := s.touch(r.Context(), k, q.ClientID)
+	if errors.Is(err, sessions.ErrNotFound) {
+		return s.continueUnknown(w, r, q)
+	}
+	if err != nil {
 		return s.deliverError(w, r, q.AuthorizeRequest, err)
 	}
 	s.record(r, audit.Event{
@@ -106,7 +115,8 @@ func (s *Surface) continueKnown(w http.ResponseWriter, r *http.Request, q *reque
 	return s.deliverCode(w, r, q.AuthorizeRequest, done)
 }
 
-// touch keeps a used session alive; it is written at most once a minute and client.
+// touch keeps a used session alive; it is written at most once a minute and client. ErrNotFound: it was ended (logged out,
+// or deleted with its owner) after it was recognised.
 func (s *Surface) touch(ctx context.Context, k known, clientID string) error {
 	now := s.Now()
 	if !k.session.Stale(now, clientID) {
@@ -114,7 +124,7 @@ func (s *Surface) touch(ctx context.Context, k known, clientID string) error {
 	}
 	_, idle := login.SessionLifetimes(s.Tenant.Current().Settings)
 	session, expires := k.session.Seen(now, clientID, idle)
-	return s.Login.Sessions.Put(ctx, k.secret, session.UserID, session, expires)
+	return s.Login.Sessions.Replace(ctx, k.secret, session.UserID, session, expires)
 }
 
 func (s *Surface) silentFailure(w http.ResponseWriter, r *http.Request, q *request, e *Error) error {

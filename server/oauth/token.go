@@ -144,7 +144,7 @@ func (s *Surface) checkAssertion(r *http.Request, client *tenant.Client, kind, a
 	if err != nil {
 		return failure
 	}
-	err = s.Assertions.InsertOnce(r.Context(), client.ID+" "+jti, true, expires)
+	err = s.Assertions.Insert(r.Context(), client.ID+" "+jti, "", true, expires)
 	if errors.Is(err, sessions.ErrExists) {
 		return failure
 	}

@@ -1,7 +1,7 @@
 // Package web is what all HTTP surfaces share: handlers that return errors, a request's id and client address, cookies with
 // the right attributes, strict reading of parameters, CORS and security headers.
 //
-//	request ──► Edge (id, panic guard, limits, security headers, log line)
+//	request ──► Edge (id, panic guard, limits, security headers, log line, observers)
 //	        ──► a surface's router ──► Handler ──error──► the surface's ErrorWriter
 //
 // HTTP statuses of errors belong to the surfaces: each has its own dialect. This package only knows that input was bad
@@ -18,6 +18,7 @@ import (
 	"net/http"
 	"net/netip"
 	"runtime/debug"
+	"slices"
 	"strings"
 	"time"
 
@@ -54,11 +55,35 @@ func Bad(format string, args ...any) error { return &BadInput{Message: fmt.Sprin
 // Edge is what every request passes first.
 type Edge struct {
 	Logger  *slog.Logger
-	Trusted []netip.Prefix // proxies whose X-Forwarded-For is believed
+	Trusted []netip.Prefix // proxies whose X-Forwarded-For, X-Request-Id and traceparent are believed
 	HTTPS   bool           // the issuer is https: adds HSTS
 	MaxBody int64
 	Now     func() time.Time
+	// Observers are told of every request, in this order when it comes and in the opposite one when it ends.
+	Observers []Observer
 }
+
+// Observer is told of requests, such as to count or to trace them.
+type Observer interface {
+	// Begin sees a request before anything else does. What it returns is the context the request is handled in. trusted says
+	// that a trusted proxy sent it, whose headers about it are to be believed.
+	Begin(ctx context.Context, r *http.Request, trusted bool) context.Context
+	// End is called exactly once for every Begin, with the context of the request, also where its handler panicked.
+	End(ctx context.Context, o Outcome)
+}
+
+// Outcome is what became of a request.
+type Outcome struct {
+	ID     string // the request's, as in the log
+	Method string // as it was sent, so anything
+	Route  string // pattern of the route, or "-" where none matched; never the path
+	// Status is what was answered; 0 where the handler gave up (http.ErrAbortHandler) before it answered.
+	Status int
+	Took   time.Duration
+}
+
+// SlowRequest is how long a request may take before its log line becomes a warning.
+const SlowRequest = time.Second
 
 type contextKey int
 
@@ -79,6 +104,14 @@ func ClientIP(r *http.Request) string { return infoOf(r.Context()).ip }
 // Log is the logger of the request.
 func Log(r *http.Request) *slog.Logger { return infoOf(r.Context()).log }
 
+// LogOf is the logger of the request that ctx belongs to; nil where it belongs to none, as in background work.
+func LogOf(ctx context.Context) *slog.Logger {
+	if i, ok := ctx.Value(infoKey).(*info); ok {
+		return i.log
+	}
+	return nil
+}
+
 func infoOf(ctx context.Context) *info {
 	if i, ok := ctx.Value(infoKey).(*info); ok {
 		return i
@@ -90,11 +123,16 @@ func infoOf(ctx context.Context) *info {
 func (e Edge) Wrap(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		began := e.Now()
-		id := requestID()
-		i := &info{id: id, ip: e.clientIP(r), log: e.Logger.With("request_id", id)}
+		peer, trusted := e.peer(r)
+		id := requestID(r, trusted)
+		i := &info{id: id, ip: e.clientIP(r, peer, trusted), log: e.Logger.With("request_id", id)}
 		// The route context is made here so that the log line can name the route after the router has found it.
 		ctx := context.WithValue(r.Context(), chi.RouteCtxKey, chi.NewRouteContext())
-		r = r.WithContext(context.WithValue(ctx, infoKey, i))
+		ctx = context.WithValue(ctx, infoKey, i)
+		for _, o := range e.Observers {
+			ctx = o.Begin(ctx, r, trusted)
+		}
+		r = r.WithContext(ctx)
 		r.Body = http.MaxBytesReader(w, r.Body, e.MaxBody)
 		h := w.Header()
 		h.Set("X-Request-Id", id)
@@ -109,23 +147,41 @@ func (e Edge) Wrap(next http.Handler) http.Handler {
 	})
 }
 
-// finish logs the request, and answers it where the handler panicked: one broken request must not end the process.
+// finish logs the request and tells the observers, and answers it where the handler panicked: one broken request must not
+// end the process.
 func (e Edge) finish(w *recorder, r *http.Request, began time.Time) {
-	if cause := recover(); cause != nil {
-		if err, ok := cause.(error); ok && errors.Is(err, http.ErrAbortHandler) {
-			panic(cause)
-		}
+	cause := recover()
+	err, ok := cause.(error)
+	aborted := ok && errors.Is(err, http.ErrAbortHandler)
+	if cause != nil && !aborted {
 		Log(r).Error("handler panicked", "cause", fmt.Sprint(cause), "stack", string(debug.Stack()))
 		if w.status == 0 {
 			http.Error(w, "Internal Server Error", http.StatusInternalServerError)
 		}
 	}
-	if !e.Logger.Enabled(r.Context(), slog.LevelInfo) {
-		return
+	if w.status == 0 && !aborted {
+		w.status = http.StatusOK // what net/http answers for a handler that wrote nothing
 	}
-	// The path may carry a user id but never a query: codes and states stand there.
-	Log(r).Info("request", "method", r.Method, "route", routePattern(r), "status", w.status,
-		"ms", float64(e.Now().Sub(began).Microseconds())/1000, "ip", ClientIP(r))
+	o := Outcome{ID: RequestID(r), Method: r.Method, Route: routePattern(r), Status: w.status, Took: e.Now().Sub(began)}
+	e.log(r, o)
+	for _, observer := range slices.Backward(e.Observers) {
+		observer.End(r.Context(), o)
+	}
+	if aborted {
+		panic(cause) // net/http closes the connection for it
+	}
+}
+
+// log writes the request's line. The path may hold a user id and the query codes and states: neither is written.
+func (e Edge) log(r *http.Request, o Outcome) {
+	level := slog.LevelInfo
+	if o.Took > SlowRequest {
+		level = slog.LevelWarn
+	}
+	if e.Logger.Enabled(r.Context(), level) {
+		Log(r).Log(r.Context(), level, "request", "method", o.Method, "route", o.Route, "status", o.Status,
+			"ms", float64(o.Took.Microseconds())/1000, "ip", ClientIP(r))
+	}
 }
 
 func routePattern(r *http.Request) string {
@@ -137,20 +193,41 @@ func routePattern(r *http.Request) string {
 	return "-"
 }
 
-func requestID() string {
+// maxRequestID is the longest id that is taken over.
+const maxRequestID = 64
+
+// requestID takes over the id that a trusted proxy gave the request, so that both logs name it alike, if it is short and
+// consists of visible ASCII; otherwise it makes one.
+func requestID(r *http.Request, trusted bool) string {
+	if given := r.Header["X-Request-Id"]; trusted && len(given) == 1 && isRequestID(given[0]) {
+		return given[0]
+	}
 	var b [8]byte
 	rand.Read(b[:])
 	return hex.EncodeToString(b[:])
 }
 
-// clientIP believes X-Forwarded-For from the right, as far as the chain consists of trusted proxies.
-func (e Edge) clientIP(r *http.Request) string {
+func isRequestID(id string) bool {
+	visible := func(r rune) bool { return r > ' ' && r <= '~' }
+	return id != "" && len(id) <= maxRequestID && strings.IndexFunc(id, func(r rune) bool { return !visible(r) }) < 0
+}
+
+// peer is who opened the connection, and whether that is a trusted proxy. The address is invalid where it can't be told.
+func (e Edge) peer(r *http.Request) (netip.Addr, bool) {
 	peer, err := netip.ParseAddrPort(r.RemoteAddr)
 	if err != nil {
-		return ""
+		return netip.Addr{}, false
 	}
 	addr := peer.Addr().Unmap()
-	if !e.trusted(addr) {
+	return addr, e.trusted(addr)
+}
+
+// clientIP believes X-Forwarded-For from the right, as far as the chain consists of trusted proxies.
+func (e Edge) clientIP(r *http.Request, addr netip.Addr, trusted bool) string {
+	if !addr.IsValid() {
+		return ""
+	}
+	if !trusted {
 		return addr.String()
 	}
 	hops := strings.Split(strings.Join(r.Header.Values("X-Forwarded-For"), ","), ",")

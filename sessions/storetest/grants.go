@@ -197,7 +197,7 @@ func grantTenants(f fixture) {
 
 func purge(f fixture) {
 	for n := range byte(3) {
-		f.ok(f.a.Ephemeral.Put(f.Context(), f.item(sessions.KindCode, n))) // an hour
+		f.ok(f.a.Ephemeral.Insert(f.Context(), f.item(sessions.KindCode, n))) // an hour
 	}
 	grant := f.grant("g")
 	grant.ExpiresAt = time.Time{}
@@ -242,8 +242,8 @@ func purge(f fixture) {
 
 func purgeKeeps(f fixture) {
 	taken, open := f.item(sessions.KindCode, 1), f.item(sessions.KindSession, 2)
-	f.ok(f.a.Ephemeral.Put(f.Context(), taken))
-	f.ok(f.a.Ephemeral.Put(f.Context(), open))
+	f.ok(f.a.Ephemeral.Insert(f.Context(), taken))
+	f.ok(f.a.Ephemeral.Insert(f.Context(), open))
 	_, err := f.a.Ephemeral.Take(f.Context(), taken.Kind, taken.Key)
 	f.ok(err)
 	grant := f.grant("g")
@@ -266,7 +266,7 @@ func purgeKeeps(f fixture) {
 }
 
 func purgeTenants(f fixture) {
-	f.ok(f.a.Ephemeral.Put(f.Context(), f.item(sessions.KindSession, 1)))
+	f.ok(f.a.Ephemeral.Insert(f.Context(), f.item(sessions.KindSession, 1)))
 	f.clock.pass(2 * time.Hour)
 	n, err := f.b.Purger.Purge(f.Context(), f.clock.now(), 10)
 	f.ok(err)
@@ -284,7 +284,7 @@ func cancelled(f fixture) {
 		return sessions.Exchange{Revoke: true}, nil
 	})
 	f.is("ExchangeRefresh", err, context.Canceled)
-	f.is("Put", f.a.Ephemeral.Put(ctx, f.item(sessions.KindCode, 1)), context.Canceled)
+	f.is("Insert", f.a.Ephemeral.Insert(ctx, f.item(sessions.KindCode, 1)), context.Canceled)
 	f.find(key(1))
 	_, err = f.a.Ephemeral.Get(f.Context(), sessions.KindCode, key(1))
 	f.is("Get", err, sessions.ErrNotFound)

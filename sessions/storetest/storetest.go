@@ -110,8 +110,11 @@ func run(t *testing.T, open Open, tests []named) {
 func ofEphemeral() []named {
 	return []named{
 		{"an item comes back as stored", itemRoundTrip},
-		{"put replaces, also what was taken", putReplaces},
 		{"insert refuses what is there", insertExists},
+		{"replace gives an item a new value and end", replaceItem},
+		{"replace revives nothing", replaceRefused},
+		{"an item that is taken amid 32 replacements stays taken", replaceTakeRace},
+		{"an item that is deleted amid 32 replacements stays deleted", replaceDeleteRace},
 		{"kinds are apart", kindsApart},
 		{"an item is taken once", takeOnce},
 		{"of 32 takers one wins", takeRace},
@@ -120,7 +123,7 @@ func ofEphemeral() []named {
 		{"items are deleted by key and by owner", itemDelete},
 		{"an owner comes back after a deletion", ownerReturns},
 		{"tenants' items are apart", itemTenants},
-		{"an ended context stores no item", cancelledPut},
+		{"an ended context changes no item", cancelledChange},
 	}
 }
 
@@ -161,7 +164,7 @@ func itemRoundTrip(f fixture) {
 	odd := f.item(sessions.KindSession, 4)
 	odd.Owner = "oidc|a|\x00b'\"😀"
 	for _, item := range []sessions.Item{f.item(sessions.KindTransaction, 1), huge, bare, odd} {
-		f.ok(f.a.Ephemeral.Put(f.Context(), item))
+		f.ok(f.a.Ephemeral.Insert(f.Context(), item))
 		for range 2 { // getting takes nothing
 			got, err := f.a.Ephemeral.Get(f.Context(), item.Kind, item.Key)
 			f.ok(err)
@@ -172,20 +175,6 @@ func itemRoundTrip(f fixture) {
 	f.is("Get of nothing", err, sessions.ErrNotFound)
 	_, err = f.a.Ephemeral.Take(f.Context(), sessions.KindSession, key(9))
 	f.is("Take of nothing", err, sessions.ErrNotFound)
-}
-
-func putReplaces(f fixture) {
-	item := f.item(sessions.KindSession, 1)
-	f.ok(f.a.Ephemeral.Put(f.Context(), item))
-	_, err := f.a.Ephemeral.Take(f.Context(), item.Kind, item.Key)
-	f.ok(err)
-	item.Owner, item.Value, item.ExpiresAt = "auth0|2", []byte("new"), f.in(2*time.Hour)
-	f.ok(f.a.Ephemeral.Put(f.Context(), item))
-	got, err := f.a.Ephemeral.Get(f.Context(), item.Kind, item.Key)
-	f.ok(err)
-	f.same("item", got, item)
-	_, err = f.a.Ephemeral.Take(f.Context(), item.Kind, item.Key)
-	f.ok(err)
 }
 
 func insertExists(f fixture) {
@@ -207,7 +196,7 @@ func insertExists(f fixture) {
 }
 
 func kindsApart(f fixture) {
-	f.ok(f.a.Ephemeral.Put(f.Context(), f.item(sessions.KindCode, 1)))
+	f.ok(f.a.Ephemeral.Insert(f.Context(), f.item(sessions.KindCode, 1)))
 	_, err := f.a.Ephemeral.Get(f.Context(), sessions.KindSession, key(1))
 	f.is("Get as another kind", err, sessions.ErrNotFound)
 	_, err = f.a.Ephemeral.Take(f.Context(), sessions.KindTransaction, key(1))
@@ -220,7 +209,7 @@ func kindsApart(f fixture) {
 
 func takeOnce(f fixture) {
 	item := f.item(sessions.KindCode, 1)
-	f.ok(f.a.Ephemeral.Put(f.Context(), item))
+	f.ok(f.a.Ephemeral.Insert(f.Context(), item))
 	got, err := f.a.Ephemeral.Take(f.Context(), item.Kind, item.Key)
 	f.ok(err)
 	f.same("taken item", got, item)
@@ -262,7 +251,7 @@ func (f fixture) race(lost error, try func() error) int {
 
 func takeRace(f fixture) {
 	for n := range byte(4) {
-		f.ok(f.a.Ephemeral.Put(f.Context(), f.item(sessions.KindCode, n)))
+		f.ok(f.a.Ephemeral.Insert(f.Context(), f.item(sessions.KindCode, n)))
 		won := f.race(sessions.ErrTaken, func() error {
 			_, err := f.a.Ephemeral.Take(f.Context(), sessions.KindCode, key(n))
 			return err
@@ -280,7 +269,7 @@ func insertRace(f fixture) {
 
 func itemExpiry(f fixture) {
 	item := f.item(sessions.KindSession, 1)
-	f.ok(f.a.Ephemeral.Put(f.Context(), item))
+	f.ok(f.a.Ephemeral.Insert(f.Context(), item))
 	f.clock.pass(time.Hour - time.Microsecond)
 	_, err := f.a.Ephemeral.Get(f.Context(), item.Kind, item.Key)
 	f.ok(err)
@@ -299,7 +288,7 @@ func itemDelete(f fixture) {
 	for _, item := range []sessions.Item{
 		f.item(sessions.KindSession, 1), f.item(sessions.KindSession, 2), other, nobody, f.item(sessions.KindCode, 1),
 	} {
-		f.ok(e.Put(f.Context(), item))
+		f.ok(e.Insert(f.Context(), item))
 	}
 	_, err := e.Take(f.Context(), sessions.KindSession, key(2))
 	f.ok(err)
@@ -322,9 +311,10 @@ func itemDelete(f fixture) {
 func itemTenants(f fixture) {
 	inA, inB := f.item(sessions.KindSession, 1), f.item(sessions.KindSession, 1)
 	inB.Value = []byte("b")
-	f.ok(f.a.Ephemeral.Put(f.Context(), inA))
+	f.ok(f.a.Ephemeral.Insert(f.Context(), inA))
 	_, err := f.b.Ephemeral.Take(f.Context(), inA.Kind, inA.Key)
 	f.is("Take in the other tenant", err, sessions.ErrNotFound)
+	f.is("Replace in the other tenant", f.b.Ephemeral.Replace(f.Context(), inB), sessions.ErrNotFound)
 	f.ok(f.b.Ephemeral.Insert(f.Context(), inB))
 	f.ok(f.b.Ephemeral.DeleteOwned(f.Context(), sessions.KindSession, inB.Owner))
 	f.ok(f.b.Ephemeral.Delete(f.Context(), sessions.KindSession, inB.Key))
@@ -339,7 +329,7 @@ func ownerReturns(f fixture) {
 	for range 2 {
 		first, second := f.item(sessions.KindSession, 1), f.item(sessions.KindSession, 2)
 		f.ok(e.Insert(f.Context(), first))
-		f.ok(e.Put(f.Context(), second))
+		f.ok(e.Insert(f.Context(), second))
 		for _, item := range []sessions.Item{first, second} {
 			got, err := e.Get(f.Context(), item.Kind, item.Key)
 			f.ok(err)
@@ -351,21 +341,20 @@ func ownerReturns(f fixture) {
 			f.is("owned item", err, sessions.ErrNotFound)
 		}
 	}
-	// An item that went to somebody else stays with them.
-	item := f.item(sessions.KindSession, 3)
-	f.ok(e.Put(f.Context(), item))
-	item.Owner = "auth0|2"
-	f.ok(e.Put(f.Context(), item))
-	f.ok(e.DeleteOwned(f.Context(), sessions.KindSession, "auth0|1"))
-	got, err := e.Get(f.Context(), item.Kind, item.Key)
-	f.ok(err)
-	f.same("item with a new owner", got, item)
 }
 
-func cancelledPut(f fixture) {
+func cancelledChange(f fixture) {
 	ctx, cancel := context.WithCancel(f.Context())
 	cancel()
-	f.is("Put", f.a.Ephemeral.Put(ctx, f.item(sessions.KindCode, 1)), context.Canceled)
+	f.is("Insert", f.a.Ephemeral.Insert(ctx, f.item(sessions.KindCode, 1)), context.Canceled)
 	_, err := f.a.Ephemeral.Get(f.Context(), sessions.KindCode, key(1))
 	f.is("Get", err, sessions.ErrNotFound)
+	item := f.item(sessions.KindSession, 2)
+	f.ok(f.a.Ephemeral.Insert(f.Context(), item))
+	other := item
+	other.Value = []byte("other")
+	f.is("Replace", f.a.Ephemeral.Replace(ctx, other), context.Canceled)
+	got, err := f.a.Ephemeral.Get(f.Context(), item.Kind, item.Key)
+	f.ok(err)
+	f.same("item", got, item)
 }

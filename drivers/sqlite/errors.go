@@ -14,16 +14,21 @@ import (
 // process holds the file for too long. Surfaces answer 503.
 var ErrUnavailable = fmt.Errorf("sqlite: %w", outage.Err)
 
-// temporary tells whether SQLite's result code says nothing about the statement (SQLite: Result and Error Codes). Extended
-// codes keep the primary one in their low byte.
+// temporary tells whether SQLite's result code says nothing about the statement.
 func temporary(err error) bool {
-	var failed *sqlite.Error
-	if !errors.As(err, &failed) {
-		return false
-	}
-	switch failed.Code() & 0xff {
+	switch resultCode(err) {
 	case sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_BUSY, sqlite3.SQLITE_NOMEM, sqlite3.SQLITE_READONLY:
 		return true
 	}
 	return false
+}
+
+// resultCode is SQLite's primary result code, 0 where the error is none of SQLite's. Extended codes keep the primary one in
+// their low byte (SQLite: Result and Error Codes).
+func resultCode(err error) int {
+	var failed *sqlite.Error
+	if !errors.As(err, &failed) {
+		return 0
+	}
+	return failed.Code() & 0xff
 }

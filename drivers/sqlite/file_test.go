@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -172,6 +173,28 @@ func exec(t *testing.T, path string, statements ...string) {
 		if _, err := raw.Exec(statement); err != nil {
 			t.Fatalf("%s: %v", statement, err)
 		}
+	}
+}
+
+// Processes that start at the same moment on a new file find one another's work done and fail nobody.
+func TestManyOpenANewFileAtOnce(t *testing.T) {
+	for range 5 {
+		path, ring := filepath.Join(t.TempDir(), "x.db"), testRing(t, 1)
+		var opening sync.WaitGroup
+		for range 4 {
+			opening.Go(func() {
+				db, err := sqlite.Open(t.Context(), sqlite.Options{Path: path, Ring: ring, Now: time.Now, Migrate: true})
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				current, err := db.SchemaCurrent(t.Context())
+				if err := errors.Join(err, db.Close()); err != nil || !current {
+					t.Errorf("schema is current: %v, %v", current, err)
+				}
+			})
+		}
+		opening.Wait()
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"embed"
+	"errors"
 	"fmt"
 	"io/fs"
 	"path"
@@ -24,16 +25,31 @@ func (db *DB) Migrate(ctx context.Context) (applied []string, err error) {
 		if err != nil {
 			return err
 		}
+		applied, err = up(ctx, provider)
+		return err
+	})
+	return applied, err
+}
+
+// up applies what is missing. Another process may do the same: who finds a migration done meanwhile goes on with the next.
+func up(ctx context.Context, provider *goose.Provider) (applied []string, err error) {
+	for {
+		before, err := provider.GetDBVersion(ctx)
+		if err != nil {
+			return applied, fmt.Errorf("schema version: %w", err)
+		}
 		results, err := provider.Up(ctx)
 		for _, r := range results {
 			applied = append(applied, path.Base(r.Source.Path))
 		}
-		if err != nil {
-			return fmt.Errorf("schema migration: %w", err)
+		if err == nil {
+			return applied, nil
 		}
-		return nil
-	})
-	return applied, err
+		after, versionErr := provider.GetDBVersion(ctx)
+		if versionErr != nil || after == before {
+			return applied, errors.Join(fmt.Errorf("schema migration: %w", err), versionErr)
+		}
+	}
 }
 
 // SchemaCurrent tells whether the schema is the one that this program was made for. It changes nothing.

@@ -14,6 +14,7 @@ import (
 	"github.com/latchkey-id/latchkey/internal/seal"
 
 	_ "modernc.org/sqlite" // the database/sql driver "sqlite"
+	sqlite3 "modernc.org/sqlite/lib"
 )
 
 // InMemory is the path of a database that lives as long as its DB.
@@ -52,7 +53,7 @@ func Open(ctx context.Context, o Options) (*DB, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := db.prepare(ctx, o.Migrate); err != nil {
+	if err := patiently(ctx, func() error { return db.prepare(ctx, o.Migrate) }); err != nil {
 		return nil, errors.Join(fmt.Errorf("SQLite database %s: %w", o.Path, err), db.Close())
 	}
 	return db, nil
@@ -119,6 +120,32 @@ func dsn(path string, more url.Values) string {
 		return "file::memory:?" + q.Encode()
 	}
 	return "file:" + (&url.URL{Path: path}).EscapedPath() + "?" + q.Encode()
+}
+
+// Another process may open the same new file at the same moment. SQLite doesn't wait where both turn write-ahead logging on
+// (SQLite: PRAGMA journal_mode, sqlite3_busy_handler), so Open does.
+const (
+	openPatience = 10 * time.Second
+	openPause    = 20 * time.Millisecond
+)
+
+// patiently runs use until another process is out of its way, with an end.
+func patiently(ctx context.Context, use func() error) error {
+	ctx, cancel := context.WithTimeout(ctx, openPatience)
+	defer cancel()
+	pause := time.NewTicker(openPause)
+	defer pause.Stop()
+	for {
+		err := use()
+		if resultCode(err) != sqlite3.SQLITE_BUSY {
+			return err
+		}
+		select {
+		case <-pause.C:
+		case <-ctx.Done():
+			return err
+		}
+	}
 }
 
 // prepare checks whose database it is and migrates where asked to.

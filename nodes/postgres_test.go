@@ -42,6 +42,10 @@ func TestAnOutageOfPostgreSQL(t *testing.T) {
 			v.during(t, outage.lost)
 			outage.end()
 			p.after(t)
+			v.goesOn(t)
+			if next := p.app(t, "spa").Refresh(v.jwt.Text("refresh_token"), nil); next.Status != http.StatusOK {
+				t.Errorf("a refresh token that was answered 503 gives %s", next.Error())
+			}
 		})
 	}
 }

@@ -184,6 +184,13 @@ func (v *visitor) during(t *testing.T, lost needs) {
 	running.Wait()
 }
 
+// goesOn checks that a log-in that was answered 503 in the middle ends well when its form is sent again.
+func (v *visitor) goesOn(t *testing.T) {
+	t.Helper()
+	page := fill(t, v.guest, v.login, url.Values{"username": {"ada@example.com"}, "password": {password}})
+	exchanged(t, v.p.app(t, "spa"), v.guestFlow, page)
+}
+
 func ready(t testing.TB, node *blackbox.Server) bool {
 	return node.Do(t, http.MethodGet, "/readyz", "", "", nil).Status == http.StatusOK
 }

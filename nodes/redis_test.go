@@ -20,11 +20,12 @@ func TestAnOutageOfRedis(t *testing.T) {
 	for _, outage := range []struct {
 		name       string
 		begin, end func()
+		forgets    bool
 	}{
-		{"refused", p.redis.Cut, p.redis.Restore},
-		{"a black hole", p.redis.Blackhole, p.redis.Restore},
-		{"slow", func() { p.redis.Delay(slow) }, p.redis.Restore},
-		{"down, and back without its data", p.redisAt.Kill, p.redisAt.Start},
+		{"refused", p.redis.Cut, p.redis.Restore, false},
+		{"a black hole", p.redis.Blackhole, p.redis.Restore, false},
+		{"slow", func() { p.redis.Delay(slow) }, p.redis.Restore, false},
+		{"down, and back without its data", p.redisAt.Kill, p.redisAt.Start, true},
 	} {
 		t.Run(outage.name, func(t *testing.T) {
 			v := p.arrive(t)
@@ -32,6 +33,9 @@ func TestAnOutageOfRedis(t *testing.T) {
 			v.during(t, needs{redis: true})
 			outage.end()
 			p.after(t)
+			if !outage.forgets {
+				v.goesOn(t)
+			}
 		})
 	}
 }

@@ -111,6 +111,7 @@ func TestARestartOfPostgreSQL(t *testing.T) {
 
 // Somebody holds a lock that everything waits for, so that a small pool is soon in use altogether.
 func TestAPoolThatIsUsedUp(t *testing.T) {
+	t.Parallel()
 	p := newPair(t, setup{pool: "&pool_max_conns=2"})
 	v := p.arrive(t)
 	holder, err := pgx.Connect(t.Context(), p.database)

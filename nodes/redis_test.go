@@ -16,6 +16,7 @@ import (
 const slow = 3 * time.Second
 
 func TestAnOutageOfRedis(t *testing.T) {
+	t.Parallel()
 	p := newPair(t, setup{})
 	for _, outage := range []struct {
 		name       string

@@ -11,6 +11,7 @@ import (
 
 // A session that is lost with a master costs a new log-in, never more.
 func TestAFailOverOfSentinels(t *testing.T) {
+	t.Parallel()
 	address, failOver := testservices.RedisSentinel(t)
 	p := newPair(t, setup{redis: address})
 	app, browser, name := p.app(t, "spa"), p.browser(t), p.register("grace")
@@ -22,6 +23,7 @@ func TestAFailOverOfSentinels(t *testing.T) {
 }
 
 func TestAMasterOfAClusterIsLostAndComesBack(t *testing.T) {
+	t.Parallel()
 	address, masters := testservices.RedisClusterNodes(t)
 	p := newPair(t, setup{redis: address})
 	app, browser, name := p.app(t, "spa"), p.browser(t), p.register("grace")

@@ -2,6 +2,7 @@ package nodes_test
 
 import (
 	"context"
+	"errors"
 	"io"
 	"log"
 	"net"
@@ -18,7 +19,7 @@ import (
 )
 
 // balancer sends every request to the next node that is in rotation, and to another one where nobody listens. Where a node
-// goes while it has a request it answers 502, as nobody knows what became of that.
+// goes while it has a request it answers 502, as nobody knows what became of that, and 503 where no node took the request.
 type balancer struct {
 	*httptest.Server
 
@@ -26,29 +27,36 @@ type balancer struct {
 	addrs []string
 	out   map[string]bool // not in rotation
 
-	next atomic.Uint64
-	lost atomic.Uint64 // requests that were answered 502
+	next      atomic.Uint64
+	lost      atomic.Uint64 // requests that were answered 502 or 503
+	transport *http.Transport
 }
 
 const lostStatus = http.StatusBadGateway
 
+var errNobody = errors.New("no node listens")
+
 func newBalancer(t testing.TB) *balancer {
 	t.Helper()
 	b := &balancer{out: map[string]bool{}}
-	transport := &http.Transport{DialContext: b.dial, MaxIdleConnsPerHost: 128}
+	b.transport = &http.Transport{DialContext: b.dial, MaxIdleConnsPerHost: 128}
 	proxy := &httputil.ReverseProxy{
-		Transport: transport, ErrorLog: log.New(io.Discard, "", 0),
+		Transport: b.transport, ErrorLog: log.New(io.Discard, "", 0),
 		Rewrite: func(r *httputil.ProxyRequest) {
 			r.Out.URL.Scheme, r.Out.URL.Host = "http", b.pick()
 			r.Out.Host = r.In.Host
 		},
-		ErrorHandler: func(w http.ResponseWriter, _ *http.Request, _ error) {
+		ErrorHandler: func(w http.ResponseWriter, _ *http.Request, err error) {
 			b.lost.Add(1)
+			if errors.Is(err, errNobody) {
+				w.WriteHeader(http.StatusServiceUnavailable)
+				return
+			}
 			w.WriteHeader(lostStatus)
 		},
 	}
 	b.Server = httptest.NewServer(proxy)
-	t.Cleanup(func() { b.Close(); transport.CloseIdleConnections() })
+	t.Cleanup(func() { b.Close(); b.transport.CloseIdleConnections() })
 	return b
 }
 
@@ -83,7 +91,7 @@ func (b *balancer) dial(ctx context.Context, network, addr string) (net.Conn, er
 			return conn, nil
 		}
 	}
-	return nil, err
+	return nil, errors.Join(errNobody, err)
 }
 
 func (b *balancer) serve(nodes ...*blackbox.Server) {

@@ -68,7 +68,8 @@ func explain(ctx context.Context, err error, closed bool) error {
 			return err
 		}
 		return fmt.Errorf("%w: %w", ctx.Err(), err)
-	case closed || isTemporary(code(err)):
+	// A deadline that isn't the caller's is the limit of the call.
+	case closed || isTemporary(code(err)) || errors.Is(err, context.DeadlineExceeded):
 		return fmt.Errorf("%w: %w", ErrUnavailable, err)
 	}
 	return err

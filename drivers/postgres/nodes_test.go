@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	neturl "net/url"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -13,6 +14,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/latchkey-id/latchkey/drivers/postgres"
+	"github.com/latchkey-id/latchkey/internal/faultproxy"
 	"github.com/latchkey-id/latchkey/internal/testservices"
 	"github.com/latchkey-id/latchkey/profilestore"
 	"github.com/latchkey-id/latchkey/sessions"
@@ -415,6 +417,9 @@ func TestUnavailable(t *testing.T) {
 		if _, err := readOnly.Users().Get(t.Context(), "auth0|0"); err != nil {
 			t.Errorf("Get: %v", err)
 		}
+		if err := open(t, o).Ping(t.Context()); !errors.Is(err, postgres.ErrUnavailable) {
+			t.Errorf("Ping: %v", err)
+		}
 		err := readOnly.Ephemeral().Insert(t.Context(), sessions.Item{ExpiresAt: time.Now()})
 		if !errors.Is(err, postgres.ErrUnavailable) {
 			t.Errorf("Insert: %v", err)
@@ -454,6 +459,54 @@ func TestUnavailable(t *testing.T) {
 		})
 		if !errors.Is(err, postgres.ErrUnavailable) {
 			t.Errorf("Get: %v", err)
+		}
+	})
+	t.Run("a call that takes too long", func(t *testing.T) {
+		o := options(t, url)
+		o.Migrate, o.CallTimeout = false, 100*time.Millisecond
+		impatient := open(t, o)
+		err := db.Tenant("a").Users().Write(t.Context(), func(tx profilestore.Tx) error {
+			if _, err := tx.Get(t.Context(), "auth0|0"); err != nil {
+				return err
+			}
+			return impatient.Tenant("a").Users().Write(t.Context(), func(tx profilestore.Tx) error {
+				_, err := tx.Get(t.Context(), "auth0|0")
+				return err
+			})
+		})
+		if !errors.Is(err, postgres.ErrUnavailable) {
+			t.Errorf("Get: %v", err)
+		}
+	})
+	t.Run("an answer that never comes", func(t *testing.T) {
+		at, err := neturl.Parse(url)
+		if err != nil {
+			t.Fatal(err)
+		}
+		network := faultproxy.New(t, at.Host)
+		at.Host = network.Addr
+		o := options(t, at.String())
+		o.Migrate, o.CallTimeout = false, 100*time.Millisecond
+		far := open(t, o)
+		network.Blackhole()
+		for what, call := range map[string]func() error{
+			"Get":   func() error { _, err := far.Tenant("a").Users().Get(t.Context(), "auth0|0"); return err },
+			"Write": func() error { return logIn(t.Context(), far.Tenant("a").Users(), "x", "y") },
+			"Ping":  func() error { return far.Ping(t.Context()) },
+		} {
+			if err := call(); !errors.Is(err, postgres.ErrUnavailable) {
+				t.Errorf("%s: %v", what, err)
+			}
+		}
+		network.Restore()
+		for deadline := time.Now().Add(10 * time.Second); ; {
+			err := far.Ping(t.Context())
+			if err == nil {
+				break
+			}
+			if time.Now().After(deadline) {
+				t.Fatalf("after the network came back: %v", err)
+			}
 		}
 	})
 	t.Run("gone", func(t *testing.T) {

@@ -318,3 +318,26 @@ func useAll(t *testing.T, store *Tenant) {
 		}
 	}
 }
+
+// A call's limit may also end between two statements, when the connection is still good.
+func TestTheEndOfACallsTimeIsAnOutage(t *testing.T) {
+	db, _ := recorded(t)
+	limit, cancel := context.WithTimeout(t.Context(), time.Nanosecond)
+	defer cancel()
+	<-limit.Done()
+	conn, err := db.pool.Acquire(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Release()
+	s := &session{on: conn, conn: conn.Conn(), limit: limit}
+	if _, err := s.run(t.Context(), "SELECT 1"); !errors.Is(err, ErrUnavailable) {
+		t.Errorf("run: %v", err)
+	}
+	if err := s.pipeline(t.Context(), []step{{text: "SELECT 1"}}); !errors.Is(err, ErrUnavailable) {
+		t.Errorf("pipeline: %v", err)
+	}
+	if _, err := db.transactOnce(t.Context(), limit, func(*session) error { return nil }); !errors.Is(err, ErrUnavailable) {
+		t.Errorf("transactOnce: %v", err)
+	}
+}

@@ -3,7 +3,7 @@
 # PostgreSQL, with the load generator whose path is given (it does the log-ins; bench/drive does the rest):
 #   bench/growth.sh PATH/TO/idbench [seconds [rounds [drivers]]]
 # Servers and their database run on one core, clients on the other. Sizes take turns, so that whatever else the machine does
-# hits all of them. Every request is about another person. Output: one JSON line a measurement, then medians.
+# hits all of them. Every request is about another person, and the database is in the system's page cache. Output: one JSON line a measurement, then medians.
 set -euo pipefail
 idbench=$1 seconds=${2:-3} rounds=${3:-3} drivers=${4:-sqlite postgres}
 cd "$(dirname "$0")/.."
@@ -38,8 +38,19 @@ fill() { # driver, size
   "$work/load" -config "$work/$1-$2.yml" -users "$2" -targets "$work/targets-$1-$2"
 }
 
+# warm brings the database into the system's page cache: what is measured is work, not the disk.
+warm() { # driver, size
+  if [ "$1" = postgres ]; then
+    psql -qAt -h 127.0.0.1 -p "$port" -U latchkey -d "growth$2" -c checkpoint
+    find "$work/pg/base" -type f -exec cat {} + >/dev/null
+  else
+    cat "$work/$2.db" >/dev/null
+  fi
+}
+
 measure() { # driver, size
   local driver=$1 size=$2 server upstream token counted
+  warm "$driver" "$size"
   taskset -c 0 "$work/latchkey" serve --config "$work/$driver-$size.yml" 2>"$work/server.log" & server=$!
   taskset -c 1 "$work/upstream" -first 10000001 -step 2 -people $((size / 2)) 2>"$work/upstream.log" & upstream=$!
   running+=("$server" "$upstream")

@@ -33,7 +33,12 @@ YAML
 fill() { # driver, size
   config "$1" "$2"
   [ -d "$work/targets-$1-$2" ] && return
-  if [ "$1" = postgres ]; then createdb -h 127.0.0.1 -p "$port" -U latchkey "growth$2"; fi
+  if [ "$1" = sqlite ]; then
+    rm -f "$work/$2.db"*
+  else
+    dropdb --if-exists -h 127.0.0.1 -p "$port" -U latchkey "growth$2" 2>/dev/null
+    createdb -h 127.0.0.1 -p "$port" -U latchkey "growth$2"
+  fi
   "$work/latchkey" tenant apply bench/tenant.yaml --config "$work/$1-$2.yml" >/dev/null
   "$work/load" -config "$work/$1-$2.yml" -users "$2" -targets "$work/targets-$1-$2"
 }

@@ -1,7 +1,7 @@
 # Sourced by run.sh and growth.sh: private servers on core 0, in the folder $work. What was started is in $running and ends with
 # the script.
 running=()
-trap 'for pid in "${running[@]}"; do kill -INT "$pid" 2>/dev/null || true; done; wait' EXIT
+trap 'for pid in "${running[@]}"; do kill "$pid" 2>/dev/null || true; done; wait' EXIT
 
 # start_postgres PORT: a PostgreSQL with its defaults (fsync and synchronous_commit on) but for 1 GB of shared_buffers. The
 # first user is latchkey. Sets $postgres.

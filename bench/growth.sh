@@ -3,7 +3,8 @@
 # PostgreSQL, with the load generator whose path is given (it does the log-ins; bench/drive does the rest):
 #   bench/growth.sh PATH/TO/idbench [seconds [rounds [drivers]]]
 # Servers and their database run on one core, clients on the other. Sizes take turns, so that whatever else the machine does
-# hits all of them. Every request is about another person, and the database is in the system's page cache. Output: one JSON line a measurement, then medians.
+# hits all of them. Every request is about another person, and the database is in memory.
+# PostgreSQL's buffers are set by SHARED_BUFFERS (4GB, which holds a million people). Output: one JSON line a measurement, then medians.
 set -euo pipefail
 idbench=$1 seconds=${2:-3} rounds=${3:-3} drivers=${4:-sqlite postgres}
 cd "$(dirname "$0")/.."
@@ -43,11 +44,11 @@ fill() { # driver, size
   "$work/load" -config "$work/$1-$2.yml" -users "$2" -targets "$work/targets-$1-$2"
 }
 
-# warm brings the database into the system's page cache: what is measured is work, not the disk.
+# warm brings the database into memory, the system's page cache or PostgreSQL's buffers: what is measured is work, not the disk.
 warm() { # driver, size
   if [ "$1" = postgres ]; then
-    psql -qAt -h 127.0.0.1 -p "$port" -U latchkey -d "growth$2" -c checkpoint
-    find "$work/pg/base" -type f -exec cat {} + >/dev/null
+    psql -qAt -h 127.0.0.1 -p "$port" -U latchkey -d "growth$2" -c checkpoint -c "CREATE EXTENSION IF NOT EXISTS pg_prewarm" \
+      -c "SELECT sum(pg_prewarm(oid)) FROM pg_class WHERE relkind IN ('r', 'i', 't')" >/dev/null
   else
     cat "$work/$2.db" >/dev/null
   fi
@@ -88,7 +89,7 @@ medians() { # label (driver flow size), CPU-ms of all servers together
 }
 
 for driver in $drivers; do
-  if [ "$driver" = postgres ]; then start_postgres "$port"; fi
+  if [ "$driver" = postgres ]; then start_postgres "$port" "${SHARED_BUFFERS:-4GB}"; fi
   for size in 1000 100000 1000000; do fill "$driver" "$size"; done
   for _ in $(seq "$rounds"); do
     for size in 1000 1000000 100000; do measure "$driver" "$size"; done

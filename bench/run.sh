@@ -14,7 +14,7 @@ go build -o "$work/upstream" ./bench/upstream
 . bench/servers.sh
 counted=
 if grep -q '^database: postgres:' "$config"; then
-  start_postgres 9310
+  start_postgres 9310 1GB
   start_redis 9311
   counted=,postgres=$postgres,redis=$redis
 fi

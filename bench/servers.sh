@@ -3,7 +3,7 @@
 running=()
 trap 'for pid in "${running[@]}"; do kill "$pid" 2>/dev/null || true; done; wait' EXIT
 
-# start_postgres PORT: a PostgreSQL with its defaults (fsync and synchronous_commit on) but for 1 GB of shared_buffers. The
+# start_postgres PORT BUFFERS: a PostgreSQL with its defaults (fsync and synchronous_commit on) but for its shared_buffers. The
 # first user is latchkey. Sets $postgres.
 start_postgres() {
   local bin as=() program; program=$(command -v postgres || ls /usr/lib/postgresql/*/bin/postgres | tail -1)
@@ -17,7 +17,7 @@ start_postgres() {
     "${as[@]}" "$bin/initdb" -D "$work/pg" -U latchkey --auth trust --encoding UTF8 --locale C >/dev/null
   fi
   taskset -c 0 "${as[@]}" "$bin/postgres" -D "$work/pg" -p "$1" -k "$work/pg" -c listen_addresses=127.0.0.1 \
-    -c shared_buffers=1GB 2>"$work/postgres.log" & postgres=$!
+    -c "shared_buffers=$2" 2>"$work/postgres.log" & postgres=$!
   running+=("$postgres")
   answers pg_isready -q -h 127.0.0.1 -p "$1" -U latchkey -d postgres
 }

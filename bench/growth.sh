@@ -74,6 +74,7 @@ measure() { # driver, size
     -label "$driver brokered $size" -out "$work/all.jsonl"
   kill "$server" "$upstream"
   wait "$server" "$upstream" || true
+  running=(${postgres:+"$postgres"})
 }
 
 medians() { # label (driver flow size), CPU-ms of all servers together

@@ -88,6 +88,8 @@ var table = map[string]row{
 	},
 	"cmd/latchkey":   {[]string{anything}, "the one place where everything is constructed"},
 	"bench/upstream": {nil, "a peer for load tests stands apart from what is measured"},
+	"bench/drive":    {nil, "a client for load tests stands apart from what is measured"},
+	"bench/load":     {[]string{anything}, "people for load tests are stored as the server stores them"},
 }
 
 // noHTTP are the packages in which statuses, cookies and requests have no place.

@@ -1,26 +1,36 @@
 #!/usr/bin/env bash
-# Measures CPU-ms per operation of every hot flow on the embedded database, with the load generator whose path is given:
-#   bench/run.sh PATH/TO/idbench [seconds]
-# The server runs on one core, client and upstream provider on the other. Output: one JSON line a flow.
+# Measures CPU-ms per operation of every hot flow, with the load generator whose path is given:
+#   bench/run.sh PATH/TO/idbench [seconds [configuration]]
+# The configuration is bench/latchkey.yml (embedded database) or bench/latchkey-pg.yml (PostgreSQL and Redis, which are started
+# for it and counted). Servers run on one core, client and upstream provider on the other. Output: one line a flow, and as JSON
+# in /tmp/latchkey-bench/all.jsonl.
 set -euo pipefail
-idbench=$1 seconds=${2:-5}
+idbench=$1 seconds=${2:-5} config=${3:-bench/latchkey.yml}
 cd "$(dirname "$0")/.."
 work=/tmp/latchkey-bench
 rm -rf "$work" && mkdir -p "$work"
 go build -trimpath -o "$work/latchkey" ./cmd/latchkey
 go build -o "$work/upstream" ./bench/upstream
-"$work/latchkey" tenant apply bench/tenant.yaml --config bench/latchkey.yml
-taskset -c 0 "$work/latchkey" serve --config bench/latchkey.yml 2>"$work/server.log" & server=$!
+. bench/servers.sh
+counted=
+if grep -q '^database: postgres:' "$config"; then
+  start_postgres 9310 1GB
+  start_redis 9311
+  counted=,postgres=$postgres,redis=$redis
+fi
+"$work/latchkey" tenant apply bench/tenant.yaml --config "$config"
+taskset -c 0 "$work/latchkey" serve --config "$config" 2>"$work/server.log" & server=$!
 taskset -c 1 "$work/upstream" 2>"$work/upstream.log" & upstream=$!
-trap 'kill $server $upstream 2>/dev/null || true' EXIT
-for _ in $(seq 100); do curl -sf http://127.0.0.1:9300/readyz >/dev/null && break; sleep 0.05; done
+running=("$server" "$upstream" "${running[@]}")
+answers curl -sf http://127.0.0.1:9300/readyz
 grep VmRSS /proc/$server/status | sed 's/^/idle /'
 
 run() { # label, flags…
   local label=$1; shift
   taskset -c 1 "$idbench" -base http://127.0.0.1:9300 -auth post -client bench -secret bench-secret-that-is-long-enough-for-anybody-0001 \
     -redirect http://127.0.0.1:9500/cb -user ada@bench.test -pass Analytical-Engine-1843 -realm Username-Password-Authentication \
-    -scope "openid profile email offline_access" -c 8 -d "${seconds}s" -warm 1s -pid "latchkey=$server" -label "$label" "$@" | tee -a "$work/all.jsonl"
+    -scope "openid profile email offline_access" -c 8 -d "${seconds}s" -warm 1s -pid "latchkey=$server$counted" -label "$label" \
+    -out "$work/all.jsonl" "$@"
 }
 run jwks -flow get -url jwks
 run discovery -flow get -url discovery

@@ -13,6 +13,7 @@ import (
 	"math/big"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 	"time"
 
@@ -23,6 +24,8 @@ import (
 // provider is the whole server: its issuer and its key.
 type provider struct {
 	issuer string
+	first  int64 // number of the first person
+	step   int64 // from one person's number to the next
 	people int64
 	key    *rsa.PrivateKey
 	signer jose.Signer
@@ -31,22 +34,25 @@ type provider struct {
 func main() {
 	listen := flag.String("listen", "127.0.0.1:9400", "address to listen on")
 	people := flag.Int64("people", 1000, "how many different people log in")
+	first := flag.Int64("first", 0, "number of the first of them")
+	step := flag.Int64("step", 1, "from one person's number to the next")
 	flag.Parse()
-	p, err := newProvider("http://"+*listen, *people)
+	p, err := newProvider("http://" + *listen)
 	if err != nil {
 		log.Fatal(err)
 	}
+	p.first, p.step, p.people = *first, *step, *people
 	log.Printf("issuer %s", p.issuer)
 	log.Fatal(http.ListenAndServe(*listen, p.routes()))
 }
 
-func newProvider(issuer string, people int64) (*provider, error) {
+func newProvider(issuer string) (*provider, error) {
 	key, err := rsa.GenerateKey(rand.Reader, 2048)
 	if err != nil {
 		return nil, err
 	}
 	signer, err := jose.NewSigner(jose.SigningKey{Algorithm: jose.RS256, Key: jose.JSONWebKey{Key: key, KeyID: "bench"}}, nil)
-	return &provider{issuer: issuer, people: people, key: key, signer: signer}, err
+	return &provider{issuer: issuer, key: key, signer: signer}, err
 }
 
 func (p *provider) routes() http.Handler {
@@ -78,7 +84,7 @@ func (p *provider) authorize(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, err.Error(), http.StatusInternalServerError)
 		return
 	}
-	code := base64.RawURLEncoding.EncodeToString([]byte(n.String() + " " + q.Get("client_id") + " " + q.Get("nonce")))
+	code := base64.RawURLEncoding.EncodeToString([]byte(strconv.FormatInt(p.first+p.step*n.Int64(), 10) + " " + q.Get("client_id") + " " + q.Get("nonce")))
 	http.Redirect(w, r, q.Get("redirect_uri")+"?"+url.Values{"code": {code}, "state": {q.Get("state")}}.Encode(), http.StatusFound)
 }
 

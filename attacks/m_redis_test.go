@@ -200,10 +200,10 @@ func TestM169_RedisThatIsSlow(t *testing.T) {
 	}
 	given := 0
 	for _, a := range exchanged {
-		switch {
-		case a.Status == http.StatusOK:
+		switch a.Status {
+		case http.StatusOK:
 			given++
-		case a.Status == http.StatusServiceUnavailable:
+		case http.StatusServiceUnavailable:
 			if a.Text("error") != "temporarily_unavailable" || a.Header.Get("Retry-After") == "" {
 				t.Errorf("%d %v %s", a.Status, a.Header, a.Body)
 			}

@@ -36,7 +36,12 @@ func NewLog(store Store, now func() time.Time, logger *slog.Logger) *Log {
 	return l
 }
 
-// Record takes an event; its id and date are set here. It blocks only while the queue is full, and ctx ends that.
+// patience is how long Record waits for a place in a full queue. It fills only while the store is away; people shall not wait
+// for the log then.
+const patience = time.Second
+
+// Record takes an event; its id and date are set here. While the queue is full it waits for a moment, and then loses the event
+// with a line in the process's log.
 func (l *Log) Record(ctx context.Context, e Event) {
 	e.Date = l.now().UTC()
 	e.ID = id(e.Date)
@@ -48,6 +53,15 @@ func (l *Log) Record(ctx context.Context, e Event) {
 	}
 	select {
 	case l.queue <- e:
+		return
+	default:
+	}
+	wait := time.NewTimer(patience)
+	defer wait.Stop()
+	select {
+	case l.queue <- e:
+	case <-wait.C:
+		l.logger.Error("tenant log is not keeping up, event lost", "type", e.Type)
 	case <-ctx.Done():
 		l.logger.Error("tenant log is not keeping up, event lost", "type", e.Type)
 	}

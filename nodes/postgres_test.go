@@ -30,7 +30,8 @@ func TestAnOutageOfPostgreSQL(t *testing.T) {
 		{"a black hole", everything, p.postgres.Blackhole, p.postgres.Restore},
 		{"slow", everything, func() { p.postgres.Delay(slow) }, p.postgres.Restore},
 		{
-			"read-only", needs{writes: true},
+			"read-only",
+			needs{writes: true},
 			func() { p.execute(t, "ALTER SYSTEM SET default_transaction_read_only = on", "SELECT pg_reload_conf()") },
 			func() { p.execute(t, "ALTER SYSTEM RESET default_transaction_read_only", "SELECT pg_reload_conf()") },
 		},

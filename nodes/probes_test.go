@@ -53,7 +53,7 @@ type visitor struct {
 	guest             *blackbox.Browser
 	member, leaver    *blackbox.Browser // have sessions
 	flow, guestFlow   blackbox.Flow
-	code, machineJWT  string
+	code              string
 	userPath, address string
 }
 
@@ -135,19 +135,19 @@ func (v *visitor) browserProbes() []probe {
 		{"silent log-in", needs{redis: true, reads: true}, 302, htmlPage, func(t testing.TB) blackbox.Answer {
 			return answer(v.member.Open(p.app(t, "spa").Authorize(url.Values{"prompt": {"none"}}).URL))
 		}},
-		{"log-in page", needs{redis: true}, 200, htmlPage, func(t testing.TB) blackbox.Answer {
+		{"log-in page", needs{redis: true}, 200, htmlPage, func(testing.TB) blackbox.Answer {
 			return answer(v.guest.Open(v.login.URL.String()))
 		}},
 		{"code exchange", needs{redis: true, reads: true, writes: true}, 200, oauthJSON, func(t testing.TB) blackbox.Answer {
 			return p.app(t, "spa").Exchange(v.flow, v.code, nil)
 		}},
-		{"password log-in", needs{redis: true, reads: true, writes: true}, 302, htmlPage, func(t testing.TB) blackbox.Answer {
+		{"password log-in", needs{redis: true, reads: true, writes: true}, 302, htmlPage, func(testing.TB) blackbox.Answer {
 			form := v.login.Forms[0]
 			sent := maps.Clone(form.Values)
 			maps.Copy(sent, url.Values{"username": {"ada@example.com"}, "password": {password}})
 			return answer(v.guest.Post(form.Action, sent))
 		}},
-		{"log-out", needs{redis: true}, 302, htmlPage, func(t testing.TB) blackbox.Answer {
+		{"log-out", needs{redis: true}, 302, htmlPage, func(testing.TB) blackbox.Answer {
 			return answer(v.leaver.Open(p.BaseURL + "/v2/logout?client_id=spa&returnTo=" + url.QueryEscape("https://app.test/bye")))
 		}},
 	}

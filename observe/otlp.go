@@ -154,7 +154,7 @@ func attributesOf(list []attribute.KeyValue) []keyValue {
 		case attribute.FLOAT64:
 			value["doubleValue"] = a.Value.AsFloat64()
 		default:
-			value["stringValue"] = a.Value.Emit()
+			value["stringValue"] = a.Value.String()
 		}
 		pairs[i] = keyValue{Key: string(a.Key), Value: value}
 	}

@@ -46,7 +46,7 @@ func newWatching(ctx context.Context, c *config.Config, log *slog.Logger) (*watc
 	if c.Metrics.Listen == "" {
 		return w, nil
 	}
-	listener, err := net.Listen("tcp", c.Metrics.Listen)
+	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", c.Metrics.Listen)
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("metrics.listen: %w", err), w.close())
 	}

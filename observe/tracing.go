@@ -9,7 +9,6 @@ import (
 
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/codes"
-	"go.opentelemetry.io/otel/exporters/otlp/otlptrace/otlptracehttp"
 	"go.opentelemetry.io/otel/propagation"
 	"go.opentelemetry.io/otel/sdk/resource"
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
@@ -43,10 +42,6 @@ type Tracer struct {
 // NewTracer returns a tracer. It doesn't connect yet. Variables of OpenTelemetry that begin with OTEL_ apply beside o: headers
 // for the collector, attributes of the resource.
 func NewTracer(ctx context.Context, o TracerOptions) (*Tracer, error) {
-	exporter, err := otlptracehttp.New(ctx, otlptracehttp.WithEndpointURL(o.Endpoint+"/v1/traces"), otlptracehttp.WithTimeout(exportTimeout))
-	if err != nil {
-		return nil, fmt.Errorf("tracing: %w", err)
-	}
 	process, err := resource.New(
 		ctx, resource.WithAttributes(attribute.String("service.name", "latchkey"), attribute.String("service.version", o.Version)),
 		resource.WithHost(), resource.WithTelemetrySDK(), resource.WithFromEnv(),
@@ -55,7 +50,7 @@ func NewTracer(ctx context.Context, o TracerOptions) (*Tracer, error) {
 		return nil, fmt.Errorf("tracing: %w", err)
 	}
 	provider := sdktrace.NewTracerProvider(
-		sdktrace.WithBatcher(reporting{SpanExporter: exporter, log: o.Log}, sdktrace.WithExportTimeout(exportTimeout)),
+		sdktrace.WithBatcher(reporting{SpanExporter: newExporter(o.Endpoint), log: o.Log}, sdktrace.WithExportTimeout(exportTimeout)),
 		sdktrace.WithResource(process), sdktrace.WithSampler(sdktrace.ParentBased(sdktrace.TraceIDRatioBased(o.Ratio))),
 	)
 	return &Tracer{provider: provider, tracer: provider.Tracer("github.com/latchkey-id/latchkey"), log: o.Log}, nil

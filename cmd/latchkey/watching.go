@@ -90,7 +90,7 @@ func (w *watching) serve() {
 	if w.http == nil {
 		return
 	}
-	w.log.Info("metrics", "address", w.listener.Addr().String())
+	w.log.Info("serving metrics", "address", w.listener.Addr().String())
 	if err := w.http.Serve(w.listener); !errors.Is(err, http.ErrServerClosed) {
 		w.log.Error("metrics are not served any more", "error", err)
 	}

@@ -3,7 +3,6 @@ package main
 import (
 	"bytes"
 	"context"
-	"encoding/hex"
 	"encoding/json"
 	"io"
 	"log/slog"
@@ -20,11 +19,9 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-	collector "go.opentelemetry.io/proto/otlp/collector/trace/v1"
-	otlp "go.opentelemetry.io/proto/otlp/trace/v1"
-	"google.golang.org/protobuf/proto"
 
 	"github.com/latchkey-id/latchkey/config"
+	"github.com/latchkey-id/latchkey/internal/testservices"
 	"github.com/latchkey-id/latchkey/tenant"
 )
 
@@ -108,7 +105,7 @@ func (r *running) do(address, method, path, body string, header http.Header) (in
 	if body != "" {
 		request.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	}
-	response, err := http.DefaultClient.Do(request)
+	response, err := http.DefaultTransport.RoundTrip(request) // follows no redirects
 	if err != nil {
 		r.t.Fatal(err)
 	}
@@ -230,6 +227,53 @@ func TestMetricsHaveTheirOwnListener(t *testing.T) {
 	}
 }
 
+// A node on PostgreSQL and Redis shows how busy its connections are, and says under which request a store failed.
+func TestFailingStoresAreSeen(t *testing.T) {
+	redis := testservices.RedisServer(t)
+	r := startNode(t, map[string]string{"database": testservices.Postgres(t), "sessions": "redis://" + redis.Addr}, nil)
+	authorize := "/authorize?" + url.Values{
+		"client_id": {"bench"}, "redirect_uri": {"http://127.0.0.1:9500/cb"}, "response_type": {"code"}, "scope": {"openid"},
+	}.Encode()
+	if status, body := r.do(r.public(), http.MethodGet, authorize, "", nil); status != http.StatusFound {
+		t.Fatalf("/authorize: status %d: %s", status, body)
+	}
+	if diff := cmp.Diff([]string{
+		`{pool="postgres",state="idle"}`, `{pool="postgres",state="used"}`, `{pool="redis",state="idle"}`, `{pool="redis",state="used"}`,
+	}, r.scrape("latchkey_pool_connections")); diff != "" {
+		t.Errorf("pools -want +got:\n%s", diff)
+	}
+	redis.Kill()
+	status, _ := r.do(r.public(), http.MethodGet, authorize, "", http.Header{"X-Request-Id": {"proxy-17"}})
+	if status != http.StatusServiceUnavailable {
+		t.Errorf("/authorize without Redis: status %d", status)
+	}
+	if want := `{method="insert",outcome="unavailable",store="ephemeral"}`; !slices.Contains(r.scrape("latchkey_store_call_duration_seconds_count"), want) {
+		t.Errorf("%s is not counted", want)
+	}
+	for line := range strings.Lines(r.logs.String()) {
+		if strings.Contains(line, `"msg":"store call failed"`) && strings.Contains(line, `"request_id":"proxy-17"`) && strings.Contains(line, `"store":"ephemeral"`) {
+			return
+		}
+	}
+	t.Errorf("the log doesn't say which request failed:\n%s", r.logs)
+}
+
+// delivered is a span as collectors read it (OpenTelemetry: OTLP Specification, JSON Protobuf Encoding).
+type delivered struct {
+	TraceID, SpanID, ParentSpanID, Name string
+	Attributes                          []struct {
+		Key   string
+		Value struct{ StringValue, IntValue string }
+	}
+}
+
+// delivery is what one request to a collector holds.
+type delivery struct {
+	ResourceSpans []struct {
+		ScopeSpans []struct{ Spans []*delivered }
+	}
+}
+
 // fakeCollector takes traces by OTLP over HTTP.
 type fakeCollector struct {
 	*httptest.Server
@@ -237,7 +281,7 @@ type fakeCollector struct {
 
 	mu    sync.Mutex
 	raw   bytes.Buffer
-	spans []*otlp.Span
+	spans []*delivered
 }
 
 func newCollector(t *testing.T, status int) *fakeCollector {
@@ -245,8 +289,9 @@ func newCollector(t *testing.T, status int) *fakeCollector {
 	c := &fakeCollector{status: status}
 	c.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		body, err := io.ReadAll(r.Body)
-		var sent collector.ExportTraceServiceRequest
-		if err != nil || r.Method != http.MethodPost || r.URL.Path != "/v1/traces" || proto.Unmarshal(body, &sent) != nil {
+		var sent delivery
+		if err != nil || r.Method != http.MethodPost || r.URL.Path != "/v1/traces" || json.Unmarshal(body, &sent) != nil ||
+			r.Header.Get("Content-Type") != "application/json" {
 			t.Errorf("%s %s is no delivery of traces (%v)", r.Method, r.URL.Path, err)
 		}
 		c.mu.Lock()
@@ -257,7 +302,7 @@ func newCollector(t *testing.T, status int) *fakeCollector {
 				c.spans = append(c.spans, scope.Spans...)
 			}
 		}
-		w.Header().Set("Content-Type", "application/x-protobuf")
+		w.Header().Set("Content-Type", "application/json")
 		w.WriteHeader(c.status)
 	}))
 	t.Cleanup(c.Close)
@@ -265,10 +310,10 @@ func newCollector(t *testing.T, status int) *fakeCollector {
 }
 
 // named returns the spans by name.
-func (c *fakeCollector) named() map[string]*otlp.Span {
+func (c *fakeCollector) named() map[string]*delivered {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	found := map[string]*otlp.Span{}
+	found := map[string]*delivered{}
 	for _, span := range c.spans {
 		found[span.Name] = span
 	}
@@ -338,10 +383,10 @@ func TestTracesReachTheCollector(t *testing.T) {
 		}
 		above := parentID
 		if parent != "" {
-			above = hex.EncodeToString(spans[parent].GetSpanId())
+			above = spans[parent].SpanID
 		}
-		if hex.EncodeToString(span.TraceId) != traceID || hex.EncodeToString(span.ParentSpanId) != above {
-			t.Errorf("%s: trace %x below %x, want %s below %s", child, span.TraceId, span.ParentSpanId, traceID, above)
+		if span.TraceID != traceID || span.ParentSpanID != above {
+			t.Errorf("%s: trace %s below %s, want %s below %s", child, span.TraceID, span.ParentSpanID, traceID, above)
 		}
 	}
 	if spans["GET /healthz"] != nil {
@@ -369,18 +414,10 @@ func TestTracesReachTheCollector(t *testing.T) {
 	}
 }
 
-func attributes(s *otlp.Span) map[string]string {
+func attributes(s *delivered) map[string]string {
 	found := map[string]string{}
-	for _, a := range s.GetAttributes() {
-		text := a.Value.GetStringValue()
-		if text == "" {
-			n, err := json.Marshal(a.Value.GetIntValue())
-			if err != nil {
-				return nil
-			}
-			text = string(n)
-		}
-		found[a.Key] = text
+	for _, a := range s.Attributes {
+		found[a.Key] = a.Value.StringValue + a.Value.IntValue
 	}
 	return found
 }
@@ -396,7 +433,7 @@ func TestStrangersDontDecideAboutTraces(t *testing.T) {
 			t.Errorf("ratio %s: %d spans, want %d", ratio, len(traces.spans), want)
 		}
 		for _, span := range traces.spans {
-			if hex.EncodeToString(span.TraceId) == traceID || len(span.ParentSpanId) != 0 {
+			if span.TraceID == traceID || span.ParentSpanID != "" {
 				t.Errorf("the span belongs to the stranger's trace: %v", span)
 			}
 		}
@@ -434,8 +471,9 @@ func TestWatchingEndsLast(t *testing.T) {
 		calling(provider.URL, arrived, goOn))
 	answered := make(chan int, 1)
 	go func() {
-		status, _ := r.do(r.public(), http.MethodGet, "/dev", "", nil)
-		answered <- status
+		status := 0
+		defer func() { answered <- status }()
+		status, _ = r.do(r.public(), http.MethodGet, "/dev", "", nil)
 	}()
 	<-arrived
 	r.stop()

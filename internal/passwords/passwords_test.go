@@ -166,11 +166,17 @@ func TestBusy(t *testing.T) {
 	if _, err := h.Hash(t.Context(), "one too many"); !errors.Is(err, ErrBusy) {
 		t.Errorf("queue full: %v", err)
 	}
+	if got, want := h.Stats(), (Stats{Running: 1, Slots: 1, Waiting: 1, Queue: 1, Refused: 1}); got != want {
+		t.Errorf("stats %+v, want %+v", got, want)
+	}
 	cancel()
 	if err := <-first; !errors.Is(err, ErrBusy) || !errors.Is(err, context.Canceled) {
 		t.Errorf("given up waiting: %v", err)
 	}
 	leave()
+	if got, want := h.Stats(), (Stats{Slots: 1, Queue: 1, Refused: 2}); got != want {
+		t.Errorf("stats afterwards %+v, want %+v", got, want)
+	}
 	if err := h.Dummy(t.Context(), "free again"); err != nil {
 		t.Errorf("after the flood: %v", err)
 	}

@@ -22,9 +22,12 @@ var mounting = [][]string{{"unshare", "--mount"}, {"unshare", "--user", "--map-r
 const mountDisk = `mount -t tmpfs -o size=24m,mode=700 tmpfs "$0" && exec "$@"`
 
 // disk is a small file system that only the product sees as such; the test reaches it through the product's process.
+//
+// Where nothing may be mounted it is the product's limit of a file's size instead, which SQLite meets like a full disk.
 type disk struct {
 	*site
-	folder string // as the product knows it
+	folder  string // as the product knows it
+	limited bool
 }
 
 // newDisk starts the product with its database on a disk of its own.
@@ -35,19 +38,15 @@ func newDisk(t *testing.T) *disk {
 	for _, command := range mounting {
 		wrap := append(append([]string{}, command...), "sh", "-c", mountDisk, folder)
 		output, err := exec.CommandContext(t.Context(), wrap[0], append(wrap[1:], "true")...).CombinedOutput()
-		if err != nil {
-			said = append(said, fmt.Sprintf("%s: %v %s", strings.Join(command, " "), err, output))
-			continue
+		if err == nil {
+			return startOn(t, &disk{folder: folder}, wrap)
 		}
-		up := blackbox.NewUpstream(t)
-		node := blackbox.Start(t, blackbox.Options{
-			Tenant: siteTenant, Upstream: up.URL, Wrap: wrap, Env: []string{"LATCHKEY_DATABASE=sqlite:" + filepath.Join(folder, "latchkey.db")},
-		})
-		d := &disk{site: &site{up: up, nodes: []*blackbox.Server{node}}, folder: folder}
-		t.Cleanup(func() { d.sound(t) })
-		return d
+		said = append(said, fmt.Sprintf("%s: %v %s", strings.Join(command, " "), err, output))
 	}
-	why := "NOT TESTED: a small disk can't be mounted:\n" + strings.Join(said, "\n")
+	if _, err := exec.LookPath("prlimit"); err == nil {
+		return startOn(t, &disk{folder: folder, limited: true}, nil)
+	}
+	why := "NOT TESTED: a small disk can't be mounted and prlimit is missing:\n" + strings.Join(said, "\n")
 	if os.Getenv("CI") == "true" {
 		t.Fatal(why)
 	}
@@ -55,14 +54,36 @@ func newDisk(t *testing.T) *disk {
 	return nil
 }
 
+func startOn(t *testing.T, d *disk, wrap []string) *disk {
+	t.Helper()
+	up := blackbox.NewUpstream(t)
+	node := blackbox.Start(t, blackbox.Options{
+		Tenant: siteTenant, Upstream: up.URL, Wrap: wrap, Env: []string{"LATCHKEY_DATABASE=sqlite:" + filepath.Join(d.folder, "latchkey.db")},
+	})
+	d.site = &site{up: up, nodes: []*blackbox.Server{node}}
+	t.Cleanup(func() { d.sound(t) })
+	return d
+}
+
 // path is where the test finds a file of the disk.
 func (d *disk) path(name string) string {
+	if d.limited {
+		return filepath.Join(d.folder, name)
+	}
 	return filepath.Join("/proc", fmt.Sprint(d.nodes[0].Pid()), "root", d.folder, name)
 }
 
 // fill leaves no room on the disk.
 func (d *disk) fill(t *testing.T) {
 	t.Helper()
+	if d.limited {
+		wal, err := os.Stat(d.path("latchkey.db-wal"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		d.limit(t, fmt.Sprint(wal.Size()))
+		return
+	}
 	file, err := os.OpenFile(d.path("filler"), os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o600)
 	if err != nil {
 		t.Fatal(err)
@@ -76,6 +97,27 @@ func (d *disk) fill(t *testing.T) {
 			t.Fatal(err)
 		}
 		err = nil
+	}
+}
+
+// free makes room again.
+func (d *disk) free(t *testing.T) {
+	t.Helper()
+	if d.limited {
+		d.limit(t, "unlimited")
+		return
+	}
+	if err := os.Remove(d.path("filler")); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// limit sets how large files may get, softly, so that it can be taken back.
+func (d *disk) limit(t *testing.T, size string) {
+	t.Helper()
+	command := exec.CommandContext(t.Context(), "prlimit", "--pid", fmt.Sprint(d.nodes[0].Pid()), "--fsize="+size+":unlimited")
+	if output, err := command.CombinedOutput(); err != nil {
+		t.Fatalf("prlimit: %v %s", err, output)
 	}
 }
 
@@ -194,9 +236,7 @@ func TestM171_FullDisk(t *testing.T) {
 	d.readsGoOn(t, tokens.Text("access_token"))
 	d.whole(t, "while the disk is full", refresh)
 
-	if err := os.Remove(d.path("filler")); err != nil {
-		t.Fatal(err)
-	}
+	d.free(t)
 	a := d.manage(t, node, http.MethodGet, "/users/"+url.PathEscape(id)+"?fields=app_metadata", nil)
 	if kept, _ := a.JSON["app_metadata"].(map[string]any); fmt.Sprint(kept["filled"]) != fmt.Sprint(lastKept) || len(fmt.Sprint(kept["blob"])) != 200<<10 {
 		t.Errorf("of the refused PATCH something stayed: %v, want %d", kept["filled"], lastKept)

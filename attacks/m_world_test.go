@@ -2,6 +2,7 @@ package attacks_test
 
 // Class M: many at once, crashes, dependencies that fail. Lines of the class that other packages hold the product to:
 //
+//	162 sign-ups at once, embedded       also crash TestManySignUpsWithOneAddress
 //	165 kill between code and exchange   crash TestAKillCostsNobodyMoreThanANewLogIn
 //	167 kill inside a sign-up            crash TestAKillCostsNobodyMoreThanANewLogIn; inside a PATCH: TestM167 here
 //	168 Redis down or flushed            nodes

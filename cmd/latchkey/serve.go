@@ -12,7 +12,6 @@ import (
 	"net/http"
 	"net/url"
 	"runtime"
-	"runtime/debug"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -339,8 +338,6 @@ func (n *node) keepKeys(ctx context.Context) {
 	if err := n.keys.Prepare(ctx); err != nil && ctx.Err() == nil {
 		n.warn("next signing key can't be made")(err)
 	}
-	// Starting takes memory that serving doesn't need: templates and texts were parsed, a key was searched.
-	debug.FreeOSMemory()
 	n.every(ctx, pollEvery, func() {
 		if err := n.keys.Reload(ctx); err != nil && ctx.Err() == nil {
 			n.warn("signing keys can't be read")(err)

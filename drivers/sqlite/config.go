@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"database/sql"
-	"encoding/json"
 	"errors"
 	"fmt"
 
@@ -15,12 +14,6 @@ import (
 type config struct{ *Tenant }
 
 var _ tenant.Store = config{}
-
-// noun names a document. Settings have no id.
-type noun struct{ kind, id string }
-
-// documents are the nouns of one configuration as JSON.
-type documents map[noun][]byte
 
 func (c config) Revision(ctx context.Context) (revision int64, err error) {
 	err = c.db.read(ctx, func(on statements) error {
@@ -33,7 +26,7 @@ func (c config) Revision(ctx context.Context) (revision int64, err error) {
 }
 
 func (c config) Load(ctx context.Context) (*tenant.Config, error) {
-	var docs documents
+	var docs tenant.Documents
 	var revision int64
 	err := c.db.read(ctx, func(on statements) (err error) {
 		docs, revision, err = c.documents(ctx, on)
@@ -42,22 +35,22 @@ func (c config) Load(ctx context.Context) (*tenant.Config, error) {
 	if err != nil {
 		return nil, err
 	}
-	return docs.decode(revision)
+	return docs.Config(revision)
 }
 
 // documents is one statement, so that revision and documents are of one state.
-func (c config) documents(ctx context.Context, on statements) (docs documents, revision int64, err error) {
-	docs = documents{}
+func (c config) documents(ctx context.Context, on statements) (docs tenant.Documents, revision int64, err error) {
+	docs = tenant.Documents{}
 	err = each(ctx, on, `SELECT r.revision, c.kind, c.id, c.doc FROM config_revisions AS r
 		LEFT JOIN config AS c ON c.tenant = r.tenant WHERE r.tenant = ?`, []any{c.name}, func(rows *sql.Rows) error {
 		var kind, id, sealed sql.NullString
 		if err := rows.Scan(&revision, &kind, &id, &sealed); err != nil || !kind.Valid {
 			return err
 		}
-		n := noun{kind.String, id.String}
+		n := tenant.Noun{Kind: kind.String, ID: id.String}
 		doc, err := c.db.ring.Open(sealed.String, c.place(n))
 		if err != nil {
-			return fmt.Errorf("configuration of %s %s: %w", n.kind, n.id, err)
+			return fmt.Errorf("configuration of %s %s: %w", n.Kind, n.ID, err)
 		}
 		docs[n] = doc
 		return nil
@@ -71,14 +64,14 @@ func (c config) Update(ctx context.Context, change func(*tenant.Config) error) (
 		if err != nil {
 			return err
 		}
-		cfg, err := before.decode(revision)
+		cfg, err := before.Config(revision)
 		if err != nil {
 			return err
 		}
 		if err := change(cfg); err != nil {
 			return err
 		}
-		after, err := encodeConfig(cfg)
+		after, err := cfg.Documents()
 		if err != nil {
 			return err
 		}
@@ -95,7 +88,7 @@ func (c config) Update(ctx context.Context, change func(*tenant.Config) error) (
 			}
 		}
 		// What change was given may be held by its caller, so the answer is made anew.
-		updated, err = after.decode(revision)
+		updated, err = after.Config(revision)
 		return err
 	})
 	if err != nil {
@@ -105,14 +98,14 @@ func (c config) Update(ctx context.Context, change func(*tenant.Config) error) (
 }
 
 // store writes what differs and returns how many documents that were.
-func (c config) store(ctx context.Context, s *session, before, after documents) (changes int, err error) {
+func (c config) store(ctx context.Context, s *session, before, after tenant.Documents) (changes int, err error) {
 	for n, doc := range after {
 		if old, ok := before[n]; ok && bytes.Equal(old, doc) {
 			continue
 		}
 		changes++
 		_, err := run(ctx, s, `INSERT INTO config (tenant, kind, id, doc) VALUES (?, ?, ?, ?)
-			ON CONFLICT DO UPDATE SET doc = excluded.doc`, c.name, n.kind, n.id, c.db.ring.Seal(doc, c.place(n)))
+			ON CONFLICT DO UPDATE SET doc = excluded.doc`, c.name, n.Kind, n.ID, c.db.ring.Seal(doc, c.place(n)))
 		if err != nil {
 			return 0, err
 		}
@@ -122,98 +115,11 @@ func (c config) store(ctx context.Context, s *session, before, after documents) 
 			continue
 		}
 		changes++
-		if _, err := run(ctx, s, "DELETE FROM config WHERE tenant = ? AND kind = ? AND id = ?", c.name, n.kind, n.id); err != nil {
+		if _, err := run(ctx, s, "DELETE FROM config WHERE tenant = ? AND kind = ? AND id = ?", c.name, n.Kind, n.ID); err != nil {
 			return 0, err
 		}
 	}
 	return changes, nil
 }
 
-func (c config) place(n noun) string { return "config/" + n.kind + "/" + c.name + "/" + n.id }
-
-// The kinds of documents.
-const (
-	kindSettings       = "settings"
-	kindClient         = "client"
-	kindConnection     = "connection"
-	kindResourceServer = "resource_server"
-	kindClientGrant    = "client_grant"
-	kindRole           = "role"
-)
-
-// decode makes a configuration, indexed.
-func (d documents) decode(revision int64) (*tenant.Config, error) {
-	cfg := &tenant.Config{
-		Revision: revision, Clients: map[string]*tenant.Client{}, Connections: map[string]*tenant.Connection{},
-		ResourceServers: map[string]*tenant.ResourceServer{}, ClientGrants: map[string]*tenant.ClientGrant{},
-		Roles: map[string]*tenant.Role{},
-	}
-	for n, doc := range d {
-		var err error
-		switch n.kind {
-		case kindSettings:
-			err = decode(doc, &cfg.Settings)
-		case kindClient:
-			err = decodeInto(cfg.Clients, n.id, doc)
-		case kindConnection:
-			err = decodeInto(cfg.Connections, n.id, doc)
-		case kindResourceServer:
-			err = decodeInto(cfg.ResourceServers, n.id, doc)
-		case kindClientGrant:
-			err = decodeInto(cfg.ClientGrants, n.id, doc)
-		case kindRole:
-			err = decodeInto(cfg.Roles, n.id, doc)
-		default:
-			err = errors.New("unknown kind")
-		}
-		if err != nil {
-			return nil, fmt.Errorf("stored configuration of %s %s: %w", n.kind, n.id, err)
-		}
-	}
-	cfg.Index()
-	return cfg, nil
-}
-
-func decodeInto[T any](all map[string]*T, id string, doc []byte) error {
-	v := new(T)
-	all[id] = v
-	return decode(doc, v)
-}
-
-// encodeConfig is decode turned round. Equal nouns have equal bytes, because encoding/json sorts the keys of maps.
-func encodeConfig(cfg *tenant.Config) (documents, error) {
-	d := documents{}
-	settings, err := json.Marshal(cfg.Settings)
-	if err != nil {
-		return nil, fmt.Errorf("settings: %w", err)
-	}
-	unset, err := json.Marshal(tenant.Settings{})
-	if err != nil {
-		return nil, err
-	}
-	if !bytes.Equal(settings, unset) {
-		d[noun{kind: kindSettings}] = settings
-	}
-	err = errors.Join(
-		encodeInto(d, kindClient, cfg.Clients, func(v *tenant.Client) string { return v.ID }),
-		encodeInto(d, kindConnection, cfg.Connections, func(v *tenant.Connection) string { return v.ID }),
-		encodeInto(d, kindResourceServer, cfg.ResourceServers, func(v *tenant.ResourceServer) string { return v.ID }),
-		encodeInto(d, kindClientGrant, cfg.ClientGrants, func(v *tenant.ClientGrant) string { return v.ID }),
-		encodeInto(d, kindRole, cfg.Roles, func(v *tenant.Role) string { return v.ID }),
-	)
-	return d, err
-}
-
-func encodeInto[T any](d documents, kind string, all map[string]*T, idOf func(*T) string) error {
-	for id, v := range all {
-		if v == nil || id == "" || idOf(v) != id {
-			return fmt.Errorf("%s %q is stored under an id that isn't its own", kind, id)
-		}
-		doc, err := json.Marshal(v)
-		if err != nil {
-			return fmt.Errorf("%s %s: %w", kind, id, err)
-		}
-		d[noun{kind, id}] = doc
-	}
-	return nil
-}
+func (c config) place(n tenant.Noun) string { return "config/" + n.Kind + "/" + c.name + "/" + n.ID }
